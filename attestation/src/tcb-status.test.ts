@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { converge, type EnclaveTcbStatus, type TcbStatus } from './tcb-status.ts'
+
+// Rows as Intel's Quote Verification Library answers: platform, then the result
+// for a quoting enclave that is UpToDate, OutOfDate and Revoked.
+const table: readonly (readonly [TcbStatus, TcbStatus, TcbStatus, TcbStatus])[] = [
+  ['UpToDate', 'UpToDate', 'OutOfDate', 'Revoked'],
+  ['SWHardeningNeeded', 'SWHardeningNeeded', 'OutOfDate', 'Revoked'],
+  ['ConfigurationNeeded', 'ConfigurationNeeded', 'OutOfDateConfigurationNeeded', 'Revoked'],
+  [
+    'ConfigurationAndSWHardeningNeeded',
+    'ConfigurationAndSWHardeningNeeded',
+    'OutOfDateConfigurationNeeded',
+    'Revoked',
+  ],
+  ['OutOfDate', 'OutOfDate', 'OutOfDate', 'Revoked'],
+  [
+    'OutOfDateConfigurationNeeded',
+    'OutOfDateConfigurationNeeded',
+    'OutOfDateConfigurationNeeded',
+    'Revoked',
+  ],
+  ['Revoked', 'Revoked', 'Revoked', 'Revoked'],
+]
+
+test('combines platform and quoting enclave as Intel does, in all 21 pairs', () => {
+  const enclaves: readonly EnclaveTcbStatus[] = ['UpToDate', 'OutOfDate', 'Revoked']
+  for (const [platform, ...results] of table) {
+    for (const [i, enclave] of enclaves.entries()) {
+      assert.equal(converge(platform, enclave), results[i], `${platform} with QE ${enclave}`)
+    }
+  }
+})
