@@ -1,0 +1,20 @@
+// Making, logging and verifying receipts. Everything here runs in Node and in a
+// browser alike; signatures and hashes come in through the Crypto interface.
+
+export * from './appraise.ts'
+export type { Check, Outcome } from './checklist.ts'
+export * from './checkpoint.ts'
+export * from './claims.ts'
+export * from './dsse.ts'
+export { type ReceiptFault, receiptCodes } from './errors.ts'
+export * from './expect.ts'
+export * from './facts.ts'
+export type { Freshness } from './freshness.ts'
+export * from './log-entry.ts'
+export * from './merkle.ts'
+export * from './merkle-proof.ts'
+export * from './note.ts'
+export * from './policy.ts'
+export * from './receipt.ts'
+export * from './statement.ts'
+export * from './verify.ts'
