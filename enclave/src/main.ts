@@ -1,0 +1,38 @@
+// The enclave's program: frames on stdin, frames on stdout, log lines on
+// stderr. It lives exactly as long as its host keeps stdin open, so that a
+// worker that dies leaves nothing behind.
+
+import { fileURLToPath } from 'node:url'
+import { systemClock, VortaError } from '@vorta/core'
+import { createEnclave } from './enclave.ts'
+import { encodeFrame, frameReader } from './frames.ts'
+import { stderrLog } from './log.ts'
+
+const enclave = createEnclave({
+  entry: fileURLToPath(import.meta.url),
+  clock: systemClock,
+  micros: () => Math.floor(performance.now() * 1000),
+  log: stderrLog,
+  send: (answer) => process.stdout.write(encodeFrame(answer)),
+})
+
+function die(thrown: unknown): never {
+  const { code, message } = VortaError.from(thrown)
+  stderrLog('error', `${code}: ${message}`)
+  process.exit(1)
+}
+
+process.on('uncaughtException', die)
+process.on('unhandledRejection', die)
+process.stdout.on('error', () => process.exit(1)) // nobody listens any more
+process.stdin.on('end', () => process.exit(0))
+process.stdin.on('error', die)
+
+const read = frameReader((body) => void enclave.handle(body))
+process.stdin.on('data', (chunk) => {
+  try {
+    read(chunk)
+  } catch (thrown) {
+    die(thrown) // the frames have lost their beginnings
+  }
+})

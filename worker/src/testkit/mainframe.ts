@@ -1,0 +1,139 @@
+// The least that a worker needs of a mainframe, for tests: one port with the
+// door for workers and the download of artifacts, and a client on each
+// connection. Everything on the wire is real.
+
+import { once } from 'node:events'
+import { createServer as createHttp1 } from 'node:http'
+import { createServer as createHttp2 } from 'node:http2'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { type Client, createClient } from '@connectrpc/connect'
+import {
+  connectNodeAdapter,
+  createGrpcTransport,
+  Http2SessionManager,
+} from '@connectrpc/connect-node'
+import { ArtifactService, toConnectError, WorkerService } from '@vorta/api'
+import { fail } from '@vorta/core'
+import { upgradeProtocol } from '../dial.ts'
+
+export const joinToken = 'test-join-token'
+const sessionToken = 'test-session-token'
+
+/** A worker that joined, as the mainframe sees it. */
+export type Peer = {
+  readonly workerId: string
+  readonly client: Client<typeof WorkerService>
+  readonly admit: () => Promise<unknown>
+  /** Cuts the connection as a network does: without a word. */
+  readonly cut: () => void
+  readonly closed: Promise<unknown>
+}
+
+export type TestMainframe = Awaited<ReturnType<typeof startMainframe>>
+
+export async function startMainframe() {
+  /** What downloads give, by digest with its prefix; a test may put in what it likes. */
+  const artifacts = new Map<string, Uint8Array>()
+  const downloads: string[][] = []
+  const joined = createInbox<Peer>()
+  const refused = createInbox<string>()
+  const sockets = new Set<Socket>()
+  let acceptedToken = joinToken
+
+  const door = createHttp1().on('upgrade', ({ headers }, socket: Duplex, head) => {
+    if (headers.authorization !== `Bearer ${acceptedToken}`) {
+      const body = JSON.stringify({ code: 'UNAUTHENTICATED', message: 'wrong join token' })
+      socket.end(
+        `HTTP/1.1 401 Unauthorized\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+      )
+      refused.put(String(headers['vorta-worker-id']))
+      return
+    }
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${upgradeProtocol}\r\n\r\n`,
+    )
+    socket.unshift(head)
+    joined.put(peerOf(String(headers['vorta-worker-id']), socket))
+  })
+
+  const api = createHttp2(
+    connectNodeAdapter({
+      routes: (router) =>
+        router.service(ArtifactService, {
+          async *downloadArtifacts({ digests }, { requestHeader }) {
+            if (requestHeader.get('Authorization') !== `Bearer ${sessionToken}`) {
+              throw toConnectError(fail('UNAUTHENTICATED', 'expected the session token'))
+            }
+            downloads.push(digests)
+            for (const digest of digests) {
+              const bytes = artifacts.get(digest)
+              if (!bytes) throw toConnectError(fail('ARTIFACT_NOT_FOUND', `no ${digest}`))
+              const half = bytes.length >> 1
+              yield { digest, offset: 0n, data: bytes.subarray(0, half) }
+              yield { digest, offset: BigInt(half), data: bytes.subarray(half), last: true }
+            }
+          },
+        }),
+    }),
+  )
+
+  const port = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => socket.destroy())
+    socket.once('readable', () => {
+      const first: Buffer = socket.read() ?? Buffer.alloc(0)
+      socket.unshift(first)
+      const server = first.subarray(0, 3).toString() === 'PRI' ? api : door
+      server.emit('connection', socket)
+    })
+  }).listen(0, '127.0.0.1')
+  await once(port, 'listening')
+
+  return {
+    endpoint: `http://127.0.0.1:${(port.address() as AddressInfo).port}`,
+    artifacts,
+    downloads,
+    /** The next worker that joins. */
+    join: joined.take,
+    /** The next worker that is turned away. */
+    refusal: refused.take,
+    accept: (token: string) => {
+      acceptedToken = token
+    },
+    close: () => {
+      port.close()
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
+
+function peerOf(workerId: string, socket: Duplex): Peer {
+  const baseUrl = `http://${workerId}.worker.internal`
+  const sessionManager = new Http2SessionManager(baseUrl, {}, { createConnection: () => socket })
+  const client = createClient(WorkerService, createGrpcTransport({ baseUrl, sessionManager }))
+  return {
+    workerId,
+    client,
+    admit: () => client.admit({ accepted: true, sessionToken }),
+    cut: () => void socket.destroy(),
+    closed: once(socket, 'close'),
+  }
+}
+
+/** Things that come, each taken once, by whoever waits or will wait. */
+function createInbox<T>() {
+  const things: T[] = []
+  const takers: ((thing: T) => void)[] = []
+  return {
+    put: (thing: T): void => {
+      const taker = takers.shift()
+      if (taker) taker(thing)
+      else things.push(thing)
+    },
+    take: (): Promise<T> => {
+      const thing = things.shift()
+      return thing ? Promise.resolve(thing) : new Promise((resolve) => takers.push(resolve))
+    },
+  }
+}
