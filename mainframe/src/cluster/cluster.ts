@@ -1,0 +1,210 @@
+// The workers of the cluster: who may join, whose enclave is accepted, who is
+// alive. It tells the dispatcher when a worker became able to take work and
+// when a connection ended; what that means for jobs is decided there.
+
+import type { Duplex } from 'node:stream'
+import type { WatchStatusResponse } from '@vorta/api'
+import { type Clock, VortaError } from '@vorta/core'
+import type { Logger } from '@vorta/core/log'
+import type { Appraiser } from '../attestation/appraiser.ts'
+import type { CollateralSource } from '../attestation/collateral.ts'
+import type { Metrics } from '../metrics.ts'
+import type { Tokens } from '../server/tokens.ts'
+import type { Mutation, Store } from '../store/store.ts'
+import { WorkerSession } from './session.ts'
+import { ClusterWorker } from './worker.ts'
+
+export type ClusterDeps = {
+  readonly store: Pick<Store, 'workers'>
+  /** Commits under the leader's epoch. */
+  readonly commit: (mutations: readonly Mutation[]) => Promise<unknown>
+  readonly appraiser: Appraiser
+  readonly collateral: CollateralSource
+  readonly tokens: Tokens
+  readonly clock: Clock
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly heartbeatMs: number
+  readonly maxEvidenceAgeMs: number
+}
+
+// How often the round trip to a worker is measured, in heartbeats.
+const heartbeatsPerLatency = 5
+
+// Bounds what a worker can make the mainframe remember about its cache.
+const maxCachedDigests = 100_000
+
+export class Cluster {
+  /** Called when a worker may have become able to take work. */
+  onCapacity: (worker: ClusterWorker) => void = () => {}
+  /** Called once when a connection ended. */
+  onLost: (worker: ClusterWorker) => void = () => {}
+  private readonly members = new Map<string, ClusterWorker>()
+  private readonly deps: ClusterDeps
+
+  constructor(deps: ClusterDeps) {
+    this.deps = deps
+  }
+
+  async load(): Promise<void> {
+    for (const record of await this.deps.store.workers())
+      this.members.set(record.id, new ClusterWorker(record))
+  }
+
+  get(id: string): ClusterWorker | undefined {
+    return this.members.get(id)
+  }
+
+  all(): readonly ClusterWorker[] {
+    return [...this.members.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+  }
+
+  /** Takes over the socket of a worker that presented the join token. */
+  async join(workerId: string, socket: Duplex): Promise<void> {
+    const { clock, log } = this.deps
+    const worker = this.members.get(workerId) ?? this.enroll(workerId)
+    // The newest connection counts: an older one is dead and does not know it yet.
+    worker.session?.close()
+    const session = new WorkerSession(workerId, socket)
+    worker.session = session
+    worker.heartbeatAt = clock.now()
+    const token = this.deps.tokens.openSession()
+    void session.closed.then(() => {
+      token.revoke()
+      if (worker.session !== session) return
+      worker.session = undefined
+      worker.enclave = undefined
+      worker.enclaveReady = false
+      worker.cached.clear()
+      log.info({ worker: workerId }, 'worker disconnected')
+      this.onLost(worker)
+    })
+    try {
+      await this.attest(worker, session, token.token)
+      for await (const status of session.watchStatus(this.deps.heartbeatMs)) {
+        await this.onStatus(worker, session, status, token.token)
+      }
+    } catch (thrown) {
+      const { code, message } = VortaError.from(thrown)
+      log.warn({ worker: workerId, code, reason: message }, 'worker connection ended')
+    } finally {
+      session.close()
+    }
+  }
+
+  /** Ends the connections of workers that were silent for longer than their lease. */
+  dropSilent(leaseMs: number): void {
+    const oldest = this.deps.clock.now() - leaseMs
+    for (const worker of this.members.values()) {
+      if (!worker.session || worker.heartbeatAt >= oldest) continue
+      this.deps.log.warn({ worker: worker.id }, 'worker is silent, its lease has run out')
+      worker.session.close()
+    }
+  }
+
+  close(): void {
+    for (const worker of this.members.values()) worker.session?.close()
+  }
+
+  private enroll(id: string): ClusterWorker {
+    const worker = new ClusterWorker({
+      id,
+      createdAt: this.deps.clock.now(),
+      succeeded: 0,
+      failed: 0,
+    })
+    this.members.set(id, worker)
+    return worker
+  }
+
+  private async attest(
+    worker: ClusterWorker,
+    session: WorkerSession,
+    sessionToken: string,
+  ): Promise<void> {
+    const { appraiser, collateral, clock, log, metrics } = this.deps
+    const description = await session.describe()
+    const { evidence, nonce, generation } = await session.challenge(collateral)
+    const { appraisal, evidence: bytes, spki } = await appraiser.appraise(evidence, nonce)
+    const { accepted, code = '', message = '' } = appraisal
+    metrics.evidenceAppraised.inc({ outcome: accepted ? 'accepted' : 'refused', code })
+    worker.version = description.version
+    worker.tee = description.tee
+    worker.appraisal = appraisal
+    const record = {
+      sha256: appraisal.sha256,
+      worker: worker.id,
+      appraisedAt: appraisal.time,
+      evidence: bytes,
+      appraisal: JSON.stringify(appraisal),
+    }
+    await this.deps.commit([
+      { kind: 'put-worker', worker: worker.record },
+      { kind: 'put-evidence', evidence: record },
+    ])
+    if (worker.session !== session) return
+    if (!accepted || !spki) {
+      worker.enclave = undefined
+      log.warn({ worker: worker.id, code, reason: message }, 'enclave refused')
+      await session.admit({ accepted: false, code, message })
+      session.close()
+      return
+    }
+    worker.generation = generation
+    worker.enclave = {
+      generation,
+      spki,
+      evidenceSha256: appraisal.sha256,
+      tee: evidence.tee,
+      expiresAt: clock.now() + this.deps.maxEvidenceAgeMs,
+    }
+    const tier = appraisal.simulated ? 'SIMULATED' : 'hardware'
+    log.info(
+      { worker: worker.id, measurement: appraisal.measurement, status: appraisal.status, tier },
+      'enclave accepted',
+    )
+    await session.admit({ accepted: true, sessionToken })
+  }
+
+  private async onStatus(
+    worker: ClusterWorker,
+    session: WorkerSession,
+    status: WatchStatusResponse,
+    sessionToken: string,
+  ): Promise<void> {
+    const { clock, metrics } = this.deps
+    worker.heartbeatAt = clock.now()
+    worker.usage = status.usage
+    worker.draining = status.draining
+    worker.enclaveReady = status.enclaveReady
+    worker.generation = status.enclaveGeneration
+    for (const digest of status.evicted) worker.cached.delete(digest)
+    for (const digest of status.cached)
+      if (worker.cached.size < maxCachedDigests) worker.cached.add(digest)
+    const stale = worker.enclave === undefined || worker.enclave.generation !== worker.generation
+    const old = (worker.enclave?.expiresAt ?? 0) - clock.now() < this.deps.maxEvidenceAgeMs / 2
+    // A restarted enclave has a new key, and old evidence says little of today:
+    // either is challenged anew before the worker gets more work.
+    if (worker.enclaveReady && (stale || old)) await this.attest(worker, session, sessionToken)
+    const usage = status.usage
+    if (usage) {
+      metrics.workerEpcFree.set({ worker: worker.id }, Number(usage.epcFreeBytes))
+      metrics.workerRunning.set({ worker: worker.id }, usage.running)
+      metrics.workerCpu.set({ worker: worker.id }, usage.cpu)
+    }
+    if (worker.heartbeats++ % heartbeatsPerLatency === 0) void this.updateLatency(worker, session)
+    this.onCapacity(worker)
+  }
+
+  private async updateLatency(worker: ClusterWorker, session: WorkerSession): Promise<void> {
+    try {
+      const measured = await session.measureLatency()
+      // Exponential smoothing; a quarter of each new value follows real change within seconds.
+      worker.latencyMs =
+        worker.latencyMs === 0 ? measured : worker.latencyMs * 0.75 + measured * 0.25
+      this.deps.metrics.workerLatency.set({ worker: worker.id }, worker.latencyMs / 1000)
+    } catch {
+      // The connection ended meanwhile; `closed` deals with that.
+    }
+  }
+}

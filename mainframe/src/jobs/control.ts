@@ -1,0 +1,107 @@
+// Ending jobs early: cancel, stop, and the deadlines that do it by themselves.
+
+import { type Clock, fail } from '@vorta/core'
+import type { Cluster } from '../cluster/cluster.ts'
+import { isTerminal, type JobRecord } from '../records.ts'
+import { Timers } from '../scheduler/timers.ts'
+import type { Store } from '../store/store.ts'
+import type { Dispatch } from './dispatch.ts'
+import type { JobTable, LiveJob } from './job-table.ts'
+import { cancelled, expired, type Step, stopping } from './transitions.ts'
+
+export type ControlDeps = {
+  readonly table: JobTable
+  readonly store: Pick<Store, 'job'>
+  readonly cluster: Cluster
+  readonly dispatch: Dispatch
+  readonly clock: Clock
+  readonly enqueue: (job: LiveJob) => void
+}
+
+const byRequest = { code: 'JOB_CANCELLED', message: 'cancelled by request' } as const
+const stopped = { code: 'JOB_CANCELLED', message: 'stopped by request' } as const
+
+export class Control {
+  private readonly timers: Timers
+  private readonly deps: ControlDeps
+
+  constructor(deps: ControlDeps) {
+    this.deps = deps
+    this.timers = new Timers(deps.clock, (uids) => {
+      // A failed commit has already stopped the process.
+      for (const uid of uids) this.due(uid).catch(() => {})
+    })
+  }
+
+  /** Watches over a job's deadline, and puts it in line now or when its back-off ends. */
+  admit(job: LiveJob): void {
+    this.timers.set(job.record.uid, job.record.expiresAt)
+    this.requeue(job)
+  }
+
+  requeue(job: LiveJob): void {
+    const { notBefore = 0, uid } = job.record
+    if (notBefore > this.deps.clock.now()) this.timers.set(uid, notBefore)
+    else this.deps.enqueue(job)
+  }
+
+  async cancel(id: string, etag: string): Promise<JobRecord> {
+    const job = await this.find(id)
+    if (etag !== '' && etag !== String(job.record.version)) {
+      throw fail('STORE_CONFLICT', `jobs/${id}: expected etag ${etag}, got ${job.record.version}`, {
+        hints: ['get the job again'],
+      })
+    }
+    return this.end(job, cancelled(job.record, byRequest, this.deps.clock.now()))
+  }
+
+  async stop(id: string, graceMs: number): Promise<JobRecord> {
+    const job = await this.find(id)
+    const now = this.deps.clock.now()
+    if (job.record.state === 'QUEUED') return this.end(job, cancelled(job.record, stopped, now))
+    const mutation = this.deps.table.stage(job, stopping(job.record, now + graceMs, now))
+    const { record } = job
+    await this.deps.table.commit([mutation])
+    this.timers.set(record.uid, now + graceMs)
+    return record
+  }
+
+  close(): void {
+    this.timers.stop()
+  }
+
+  private async find(id: string): Promise<LiveJob> {
+    const job = this.deps.table.byId(id)
+    if (job && !isTerminal(job.record.state)) return job
+    const stored = await this.deps.store.job(id)
+    if (!stored) throw fail('JOB_NOT_FOUND', `jobs/${id} does not exist`)
+    throw fail('JOB_FINISHED', `jobs/${id} has ended: ${stored.state}`)
+  }
+
+  private async end(job: LiveJob, step: Step): Promise<JobRecord> {
+    const { cluster, dispatch, table } = this.deps
+    const { worker } = job.record
+    const mutation = table.stage(job, step)
+    await table.commit([mutation])
+    if (worker !== undefined) dispatch.abandon(cluster.get(worker), job)
+    return step.job
+  }
+
+  private async due(uid: string): Promise<void> {
+    const job = this.deps.table.get(uid)
+    if (!job || isTerminal(job.record.state)) return
+    const now = this.deps.clock.now()
+    const { expiresAt, stopAt, notBefore, state } = job.record
+    if (now >= expiresAt) {
+      const message = job.unplaced
+        ? 'no worker fitted until the deadline'
+        : 'did not end before its deadline'
+      const hint = 'give it a longer timeout; `vorta-cli job explain` says what it waited for'
+      await this.end(job, expired(job.record, { code: 'JOB_EXPIRED', message, hint }, now))
+    } else if (stopAt !== undefined && now >= stopAt) {
+      await this.end(job, cancelled(job.record, stopped, now))
+    } else if (state === 'QUEUED' && now >= (notBefore ?? 0)) {
+      this.deps.enqueue(job)
+    }
+  }
+}

@@ -1,0 +1,264 @@
+// Puts the parts together. Everything that holds state or a resource is made
+// here, handed on explicitly, and closed in the reverse order.
+
+import { mkdirSync, readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join, resolve } from 'node:path'
+import { connectNodeAdapter } from '@connectrpc/connect-node'
+import {
+  ArtifactService,
+  AttestationService,
+  ClusterService,
+  JobService,
+  LogService,
+  ReceiptService,
+} from '@vorta/api'
+import { type AttestationPolicy, policyDecoder } from '@vorta/attestation'
+import { measureProgram } from '@vorta/attestation/measurement/files'
+import { fail, systemClock, systemRandom, toHex, type VortaError } from '@vorta/core'
+import { loadConfig } from '@vorta/core/config'
+import { nodeCrypto } from '@vorta/core/crypto-node'
+import { createLogger } from '@vorta/core/log'
+import { artifactService } from './api/artifact-service.ts'
+import { attestationService } from './api/attestation-service.ts'
+import { clusterService } from './api/cluster-service.ts'
+import { jobService } from './api/job-service.ts'
+import { createPageTokens } from './api/paging.ts'
+import { logService, receiptService } from './api/receipt-service.ts'
+import { openArtifactStore } from './artifacts/artifact-store.ts'
+import { createAppraiser } from './attestation/appraiser.ts'
+import { createCollateralSource } from './attestation/collateral.ts'
+import { Cluster } from './cluster/cluster.ts'
+import type { MainframeConfig } from './config.ts'
+import { Control } from './jobs/control.ts'
+import { Dispatch } from './jobs/dispatch.ts'
+import { EventBus } from './jobs/event-bus.ts'
+import { JobTable } from './jobs/job-table.ts'
+import { Recorder } from './jobs/recorder.ts'
+import { recoverJobs } from './jobs/recovery.ts'
+import { Scheduling } from './jobs/scheduling.ts'
+import { createSubmission } from './jobs/submission.ts'
+import { openLogKey } from './log/log-key.ts'
+import { openLogReader } from './log/log-reader.ts'
+import { openLog } from './log/log-writer.ts'
+import { createMetrics } from './metrics.ts'
+import { weighted } from './scheduler/scores.ts'
+import { authenticate, observe } from './server/interceptors.ts'
+import { plainRoutes } from './server/plain-routes.ts'
+import { openPort } from './server/port.ts'
+import { openTokens } from './server/tokens.ts'
+import { acceptWorkers } from './server/upgrade.ts'
+import { becomeLeader } from './store/leader.ts'
+import { openSqliteStore } from './store/sqlite.ts'
+
+export type Mainframe = { readonly url: string; stop(): Promise<void> }
+
+// Specs and small artifacts fit; everything larger is streamed.
+const largestMessage = 4 * 1024 * 1024
+
+/** `fatal` is called when the process must not go on; it should end it. */
+export async function startMainframe(
+  config: MainframeConfig,
+  fatal: (error: VortaError) => void,
+): Promise<Mainframe> {
+  const clock = systemClock
+  const log = createLogger('mainframe', config.log.level)
+  const dataFolder = resolve(config.dataFolder)
+  mkdirSync(dataFolder, { recursive: true, mode: 0o700 })
+  const [host, port] = splitAddress(config)
+  const metrics = createMetrics()
+  const policy = loadPolicy(config)
+  const store = await openSqliteStore(dataFolder)
+  const leadership = await becomeLeader(store, {
+    holder: `${hostname()}/${process.pid}`,
+    clock,
+    fatal,
+  })
+  const tokens = openTokens(dataFolder)
+  const artifacts = openArtifactStore(join(dataFolder, 'artifacts'), {
+    maxBytes: config.artifacts.maxSize,
+  })
+
+  const origin = policy.simulated
+    ? `${config.transparencyLog.origin}/SIMULATED`
+    : config.transparencyLog.origin
+  const logKey = openLogKey(dataFolder, origin)
+  const logIdentity = { origin, key: logKey.vkey }
+  const logWriter = await openLog(store, logKey, origin)
+  const reader = openLogReader(store)
+
+  const bus = new EventBus()
+  const appraiser = createAppraiser(nodeCrypto, policy, clock)
+  const table = new JobTable({ store, epoch: leadership.epoch, bus, clock, metrics, fatal })
+  const cluster = new Cluster({
+    store,
+    commit: (mutations) => table.commit(mutations),
+    appraiser,
+    collateral: createCollateralSource(clock),
+    tokens,
+    clock,
+    log,
+    metrics,
+    heartbeatMs: config.workers.heartbeat,
+    maxEvidenceAgeMs: config.attestation.maxEvidenceAge,
+  })
+  const dispatch: Dispatch = new Dispatch({
+    table,
+    artifacts,
+    logIdentity,
+    clock,
+    log,
+    metrics,
+    requeue: (job) => control.requeue(job),
+    record: (worker, results) => recorder.add(worker, results),
+  })
+  const recorder = new Recorder({
+    table,
+    log: logWriter,
+    logIdentity,
+    artifacts,
+    crypto: nodeCrypto,
+    clock,
+    logger: log,
+    metrics,
+    refuse: (worker, job, error) => dispatch.loseOne(worker, job, error),
+  })
+  const scheduling = new Scheduling({
+    table,
+    cluster,
+    plugins: weighted(config.scheduler.weights),
+    clock,
+    random: systemRandom,
+    metrics,
+    // A failed commit has already stopped the process.
+    dispatch: (worker, jobs) => void dispatch.send(worker, jobs).catch(() => {}),
+  })
+  const control: Control = new Control({
+    table,
+    store,
+    cluster,
+    dispatch,
+    clock,
+    enqueue: (job) => scheduling.enqueue(job),
+  })
+  cluster.onCapacity = () => scheduling.capacityChanged()
+  table.onEnded = () => scheduling.capacityChanged()
+  await cluster.load()
+  const recovered = await recoverJobs({ store, table, clock, admit: (job) => control.admit(job) })
+
+  const submit = createSubmission({
+    table,
+    store,
+    artifacts,
+    crypto: nodeCrypto,
+    clock,
+    random: systemRandom,
+    enqueue: (job) => control.admit(job),
+    placeOnPaper: (job) => scheduling.placeOnPaper(job),
+  })
+  const pageTokens = createPageTokens()
+  let stopping = false
+  const routes = plainRoutes({
+    metrics,
+    log: reader,
+    beforeScrape: () => {
+      for (const state of ['READY', 'DRAINING', 'LOST', 'NOT_READY'] as const) {
+        metrics.workers.set(
+          { state },
+          cluster.all().filter((worker) => worker.state === state).length,
+        )
+      }
+      metrics.logSize.set(logWriter.size)
+    },
+    notReady: () => (stopping ? 'stopping' : undefined),
+  })
+  const handler = connectNodeAdapter({
+    routes: (router) => {
+      router.service(
+        JobService,
+        jobService({ store, table, submit, control, bus, tokens: pageTokens, clock }),
+      )
+      router.service(ArtifactService, artifactService(artifacts))
+      router.service(
+        ClusterService,
+        clusterService({ store, table, cluster, logIdentity, policy, tokens: pageTokens }),
+      )
+      router.service(
+        AttestationService,
+        attestationService({ store, appraiser, tokens: pageTokens }),
+      )
+      router.service(ReceiptService, receiptService({ store, log: reader, logIdentity }))
+      router.service(LogService, logService({ store, log: reader, logIdentity }))
+    },
+    interceptors: [observe(metrics, log), authenticate(tokens)],
+    readMaxBytes: largestMessage,
+    jsonOptions: { ignoreUnknownFields: false },
+    fallback: routes,
+  })
+  const opened = await openPort({
+    host,
+    port,
+    handler,
+    ...(config.tls
+      ? { tls: { cert: readFileSync(config.tls.certFile), key: readFileSync(config.tls.keyFile) } }
+      : {}),
+    onUpgrade: acceptWorkers({
+      tokens,
+      metrics,
+      log,
+      join: (id, socket) => void cluster.join(id, socket),
+    }),
+  })
+  const leaseWatch = setInterval(
+    () => cluster.dropSilent(config.workers.lease),
+    config.workers.heartbeat,
+  )
+  log.info(
+    { url: opened.url, origin, recovered, logSize: logWriter.size, simulated: policy.simulated },
+    'mainframe is up',
+  )
+  if (policy.simulated)
+    log.warn('the policy accepts SIMULATED enclaves: receipts prove nothing about hardware')
+
+  return {
+    url: opened.url,
+    stop: async () => {
+      stopping = true
+      clearInterval(leaseWatch)
+      control.close()
+      cluster.close()
+      await opened.close()
+      await recorder.idle()
+      await leadership.release()
+      await store.close()
+      log.info('mainframe has stopped')
+    },
+  }
+}
+
+function splitAddress(config: MainframeConfig): [host: string, port: number] {
+  const at = config.listen.lastIndexOf(':')
+  const host = config.listen.slice(0, at)
+  const loopback = host === 'localhost' || host === '[::1]' || host.startsWith('127.')
+  if (!loopback && !config.tls && !config.insecure) {
+    throw fail(
+      'CONFIG_INVALID',
+      `listen: ${config.listen} is reachable from outside, and no TLS is configured`,
+      {
+        hints: [
+          'set tls.certFile and tls.keyFile',
+          'or set insecure: true behind a proxy that terminates TLS',
+        ],
+      },
+    )
+  }
+  return [host.replace(/^\[|\]$/g, ''), Number(config.listen.slice(at + 1))]
+}
+
+/** The policy file, with the measurement of the enclave that belongs to this very version. */
+function loadPolicy({ attestation }: MainframeConfig): AttestationPolicy {
+  const policy = loadConfig(attestation.policyFile, policyDecoder)
+  const own = toHex(measureProgram(resolve(attestation.enclave)).measurement)
+  const { mrenclave, mrsigner } = policy.measurements
+  return { ...policy, measurements: { mrsigner, mrenclave: [...new Set([...mrenclave, own])] } }
+}

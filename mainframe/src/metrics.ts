@@ -1,0 +1,63 @@
+// Every metric of the mainframe, in one place: vorta_mainframe_<what>_<unit>,
+// base units, help text. prom-client keeps them; /metrics prints them.
+
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+export function createMetrics() {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry, prefix: 'vorta_mainframe_' })
+  const registers = [registry]
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Counter({ name: `vorta_mainframe_${name}`, help, labelNames: [...labelNames], registers })
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Gauge({ name: `vorta_mainframe_${name}`, help, labelNames: [...labelNames], registers })
+  const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Histogram({
+      name: `vorta_mainframe_${name}`,
+      help,
+      labelNames: [...labelNames],
+      buckets: seconds,
+      registers,
+    })
+
+  return {
+    registry,
+    rpcSeconds: histogram('rpc_seconds', 'Time to answer a call.', ['method', 'code']),
+    jobsCreated: counter('jobs_created_total', 'Jobs stored.', []),
+    jobsEnded: counter('jobs_ended_total', 'Jobs that reached a final state.', [
+      'state',
+      'verdict',
+    ]),
+    jobsLive: gauge('jobs_live', 'Jobs that have not ended, by state.', ['state']),
+    jobSeconds: histogram('job_seconds', 'Submission to receipt of jobs that succeeded.', []),
+    placements: counter('placements_total', 'Placement decisions.', ['outcome']),
+    placementSeconds: histogram('placement_seconds', 'Time to place one job.', []),
+    filtered: counter('placement_refusals_total', 'Workers refused by a filter.', ['reason']),
+    attemptsLost: counter('attempts_lost_total', 'Attempts that ended without a result.', ['code']),
+    resultsRefused: counter('results_refused_total', 'Results that failed appraisal.', ['code']),
+    evidenceAppraised: counter('evidence_appraised_total', 'Evidence appraised.', [
+      'outcome',
+      'code',
+    ]),
+    joinsRefused: counter('joins_refused_total', 'Connections refused before attestation.', [
+      'code',
+    ]),
+    workers: gauge('workers', 'Workers by state.', ['state']),
+    workerEpcFree: gauge('worker_epc_free_bytes', 'Free enclave page cache of a worker.', [
+      'worker',
+    ]),
+    workerRunning: gauge('worker_running', 'Attempts at work on a worker.', ['worker']),
+    workerCpu: gauge('worker_cpu_ratio', 'Processor use of a worker host, 0 to 1.', ['worker']),
+    workerLatency: gauge('worker_latency_seconds', 'Round trip to a worker, smoothed.', ['worker']),
+    logSize: gauge('log_size', 'Entries in the transparency log.', []),
+    commitSeconds: histogram(
+      'log_append_seconds',
+      'Time to appraise, log and commit a batch of results.',
+      [],
+    ),
+  }
+}

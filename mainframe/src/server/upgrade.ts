@@ -1,0 +1,59 @@
+// The door for workers: an HTTP/1.1 upgrade that carries the join token. Once it
+// is open, the roles turn round: the worker serves, the mainframe calls.
+
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type Code, fail, idPattern, VortaError } from '@vorta/core'
+import type { Logger } from '@vorta/core/log'
+import type { Metrics } from '../metrics.ts'
+import type { Tokens } from './tokens.ts'
+
+export const workerPath = '/vorta.v1/worker'
+export const workerProtocol = 'vorta-worker/1'
+
+export type UpgradeDeps = {
+  readonly tokens: Tokens
+  readonly metrics: Metrics
+  readonly log: Logger
+  readonly join: (workerId: string, socket: Duplex) => void
+}
+
+const statusOf: Partial<Record<Code, string>> = { UNAUTHENTICATED: '401 Unauthorized' }
+
+export function acceptWorkers({ tokens, metrics, log, join }: UpgradeDeps) {
+  return (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    socket.on('error', () => socket.destroy()) // a peer that went away is no news
+    try {
+      const workerId = admit(request, tokens)
+      socket.write(
+        `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${workerProtocol}\r\n\r\n`,
+      )
+      if (head.length > 0) socket.unshift(head)
+      join(workerId, socket)
+    } catch (thrown) {
+      const { code, message } = VortaError.from(thrown)
+      metrics.joinsRefused.inc({ code })
+      log.warn({ code, from: request.socket.remoteAddress }, 'worker refused at the door')
+      const body = JSON.stringify({ code, message })
+      socket.end(
+        `HTTP/1.1 ${statusOf[code as Code] ?? '400 Bad Request'}\r\nContent-Type: application/json\r\n` +
+          `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+      )
+    }
+  }
+}
+
+/** The worker's id, for one who knows the join token and speaks the protocol. */
+function admit({ url, headers }: IncomingMessage, tokens: Tokens): string {
+  if (url !== workerPath || headers.upgrade !== workerProtocol) {
+    throw fail('INVALID_ARGUMENT', `expected an upgrade of ${workerPath} to ${workerProtocol}`)
+  }
+  if (!tokens.isJoinToken(headers.authorization)) {
+    throw fail('UNAUTHENTICATED', 'expected the join token of this cluster')
+  }
+  const workerId = headers['vorta-worker-id']
+  if (typeof workerId !== 'string' || !idPattern.test(workerId)) {
+    throw fail('INVALID_ARGUMENT', 'expected a worker id that is a DNS label')
+  }
+  return workerId
+}
