@@ -1,0 +1,78 @@
+// What the offline verbs share: which roots to trust, the moment to judge by,
+// and which enclave is ours.
+
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import {
+  type AttestationPolicy,
+  anchorFromPem,
+  intelAnchor,
+  policyDecoder,
+  simulatedAnchor,
+  type TrustAnchor,
+} from '@vorta/attestation'
+import { fail, fromRfc3339, fromUtf8 } from '@vorta/core'
+import type { Options } from './command.ts'
+import { readInput } from './input.ts'
+import type { Io } from './io.ts'
+
+export const trustOptions = {
+  at: {
+    type: 'string',
+    value: 'TIME',
+    summary: 'moment to judge by: Unix seconds or 2026-01-31T12:00:00Z (default now)',
+  },
+  root: {
+    type: 'string',
+    value: 'PEM',
+    summary: 'also trust this root; what rests on it counts as simulated',
+  },
+  'allow-simulated': {
+    type: 'boolean',
+    summary: 'accept SIMULATED evidence, which proves nothing about hardware',
+  },
+} as const satisfies Options
+
+/** Milliseconds. Throws USAGE. */
+export function momentOf(io: Io, text: string | undefined): number {
+  if (text === undefined) return io.now()
+  const ms = /^[0-9]{1,11}$/.test(text) ? Number(text) * 1000 : fromRfc3339(text)
+  if (ms !== undefined) return ms
+  throw fail('USAGE', `--at: expected Unix seconds or a time such as 2026-01-31T12:00:00Z`)
+}
+
+/**
+ * Intel's root and the public simulated one, so that simulated evidence is told apart
+ * from forged evidence: accepting it is for the policy to say. Any further root is of
+ * the simulated kind, for only Intel's own key proves Intel's hardware.
+ */
+export async function anchorsOf(io: Io, root: string | undefined): Promise<readonly TrustAnchor[]> {
+  const known = [intelAnchor, simulatedAnchor]
+  if (root === undefined) return known
+  const pem = fromUtf8(await readInput(io, root)) ?? ''
+  return [...known, anchorFromPem('simulated', `${root} (given by --root)`, pem)]
+}
+
+const enclaveEntry = resolve(import.meta.dirname, '../../enclave/src/main.ts')
+
+/** Measurement, in hex, of the enclave in this installation; undefined where there is none. */
+export async function ownMeasurement(): Promise<string | undefined> {
+  if (!existsSync(enclaveEntry)) return undefined
+  const { measureProgram } = await import('@vorta/attestation/measurement/files')
+  return Buffer.from(measureProgram(enclaveEntry).measurement).toString('hex')
+}
+
+/** The policy where none is given: hardware, default statuses, and these enclaves only. */
+export function defaultPolicy(simulated: boolean, measurements: readonly string[]) {
+  return policyDecoder({ simulated, measurements: { mrenclave: measurements } })
+}
+
+/** A policy with what the command line adds to it. */
+export const withSimulated = (
+  policy: AttestationPolicy,
+  allowed: true | undefined,
+): AttestationPolicy => (allowed ? { ...policy, simulated: true } : policy)
+
+/** Path of a file beside this installation. */
+export const beside = (...parts: readonly string[]): string =>
+  join(import.meta.dirname, '../..', ...parts)
