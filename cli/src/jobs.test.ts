@@ -72,9 +72,6 @@ test('the command of the original description uploads, submits and prints the na
   assert.deepEqual(Buffer.from(mainframe.artifacts.get(sha256(proof))!), proof)
   const spec = mainframe.jobs.get('jobs/j1')?.spec
   assert.equal(spec?.work.value?.proof, sha256(proof))
-  assert.equal(spec?.resources?.epcBytes, 64n * 2n ** 20n)
-  assert.equal(spec?.timeout?.seconds, 30n)
-  assert.equal(spec?.retry?.maxAttempts, 3)
   assert.match(mainframe.requestIds[0]!, /^[0-9a-f-]{36}$/)
 })
 
@@ -110,6 +107,9 @@ test('reads a spec in YAML from stdin, with paths from the working directory', a
   publicInputs: files/public
   proof: sha256:${'ab'.repeat(32)}
 priority: 7
+resources: { memory: 64Mi, epc: 4096 }
+timeout: 1500ms
+retry: { maxAttempts: 2 }
 placement: { tees: [simulated], workers: [worker-01] }
 `
   const { code } = await at(['submit', '--job-spec', '-', '--job-id', 'mine'], {
@@ -121,6 +121,10 @@ placement: { tees: [simulated], workers: [worker-01] }
   assert.equal(spec?.work.value?.proof, `sha256:${'ab'.repeat(32)}`)
   assert.equal(spec?.work.value?.verificationKey, sha256(utf8('the vk')))
   assert.equal(spec?.priority, 7)
+  assert.equal(spec?.resources?.memoryBytes, 64n * 2n ** 20n)
+  assert.equal(spec?.resources?.epcBytes, 4096n)
+  assert.deepEqual([spec?.timeout?.seconds, spec?.timeout?.nanos], [1n, 500_000_000])
+  assert.equal(spec?.retry?.maxAttempts, 2)
   assert.deepEqual(spec?.placement?.tees, ['simulated'])
 })
 

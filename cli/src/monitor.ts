@@ -101,7 +101,7 @@ async function explain(ui: Ui, server: Server, job: string): Promise<void> {
     report: undefined, // an explanation that cannot be had must not end the watch
   }))
   if (report?.feasible === 0) {
-    sayUnschedulable(ui, `job "${idOf(job)}"`, report)
-    ui.say('The job goes on waiting until it expires.')
+    sayUnschedulable(ui, 'warn', `job "${idOf(job)}"`, report)
+    ui.say('The job goes on waiting, until it expires')
   }
 }

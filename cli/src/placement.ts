@@ -6,9 +6,17 @@ import { idOf } from './jobs.ts'
 import { type Column, columns, table } from './output.ts'
 import type { Ui } from './ui.ts'
 
-/** The error box for a job that no worker fits. `subject` is the job's name or its spec file. */
-export function sayUnschedulable(ui: Ui, subject: string, report: PlacementReport): void {
-  ui.error(`no worker can run ${subject}: ${report.evaluated} evaluated, 0 feasible`)
+/**
+ * Says why no worker fits: as an error, or as a warning for a job that goes on waiting.
+ * `subject` is the job's name or its spec file.
+ */
+export function sayUnschedulable(
+  ui: Ui,
+  label: 'error' | 'warn',
+  subject: string,
+  report: PlacementReport,
+): void {
+  ui[label](`no worker can run ${subject}: ${report.evaluated} evaluated, 0 feasible`)
   const reasons = Object.entries(report.refused).sort(([, a], [, b]) => b - a)
   const rows = reasons.map(([code, count]) => {
     const example = report.candidates.find(({ reason }) => reason === code)

@@ -4,7 +4,6 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import {
-  type AttestationPolicy,
   anchorFromPem,
   intelAnchor,
   policyDecoder,
@@ -12,6 +11,9 @@ import {
   type TrustAnchor,
 } from '@vorta/attestation'
 import { fail, fromRfc3339, fromUtf8 } from '@vorta/core'
+import { parseConfig } from '@vorta/core/config'
+import type { Decoder } from '@vorta/core/decode'
+import { type ReceiptPolicy, receiptPolicyDecoder } from '@vorta/receipt'
 import type { Options } from './command.ts'
 import { readInput } from './input.ts'
 import type { Io } from './io.ts'
@@ -43,14 +45,25 @@ export function momentOf(io: Io, text: string | undefined): number {
 
 /**
  * Intel's root and the public simulated one, so that simulated evidence is told apart
- * from forged evidence: accepting it is for the policy to say. Any further root is of
- * the simulated kind, for only Intel's own key proves Intel's hardware.
+ * from forged evidence: accepting it is for the policy to say. A further root is of the
+ * simulated kind unless it is Intel's own: no other key proves Intel's hardware.
  */
 export async function anchorsOf(io: Io, root: string | undefined): Promise<readonly TrustAnchor[]> {
   const known = [intelAnchor, simulatedAnchor]
   if (root === undefined) return known
   const pem = fromUtf8(await readInput(io, root)) ?? ''
-  return [...known, anchorFromPem('simulated', `${root} (given by --root)`, pem)]
+  return isIntelRoot(pem)
+    ? known
+    : [...known, anchorFromPem('simulated', `${root} (given by --root)`, pem)]
+}
+
+function isIntelRoot(pem: string): boolean {
+  try {
+    anchorFromPem('intel', intelAnchor.name, pem)
+    return true
+  } catch {
+    return false // another root, or none: the caller finds out which
+  }
 }
 
 const enclaveEntry = resolve(import.meta.dirname, '../../enclave/src/main.ts')
@@ -67,11 +80,24 @@ export function defaultPolicy(simulated: boolean, measurements: readonly string[
   return policyDecoder({ simulated, measurements: { mrenclave: measurements } })
 }
 
-/** A policy with what the command line adds to it. */
-export const withSimulated = (
-  policy: AttestationPolicy,
-  allowed: true | undefined,
-): AttestationPolicy => (allowed ? { ...policy, simulated: true } : policy)
+/** A whole policy, or the part of it about enclaves alone, as a mainframe's policy file is. */
+const eitherPolicy: Decoder<ReceiptPolicy> = (value) =>
+  typeof value === 'object' && value !== null && 'attestation' in value
+    ? receiptPolicyDecoder(value)
+    : { attestation: policyDecoder(value) }
+
+/** Throws FILE_UNREADABLE or CONFIG_INVALID. */
+export async function readPolicy(
+  io: Io,
+  path: string,
+  allowSimulated: true | undefined,
+): Promise<ReceiptPolicy> {
+  const text = fromUtf8(await readInput(io, path)) ?? ''
+  const policy = parseConfig(text, path, eitherPolicy)
+  return allowSimulated
+    ? { ...policy, attestation: { ...policy.attestation, simulated: true } }
+    : policy
+}
 
 /** Path of a file beside this installation. */
 export const beside = (...parts: readonly string[]): string =>

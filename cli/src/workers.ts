@@ -33,7 +33,10 @@ const slotsText = ({ usage }: Worker): string => (usage ? `${usage.running}/${us
 
 const proofsText = ({ tee }: Worker): string =>
   (tee?.proofs ?? [])
-    .map(({ system, proofsPerSecond }) => `${system} ${Math.round(proofsPerSecond)}/s`)
+    .map(({ system, curves, proofsPerSecond }) => {
+      const names = [system, ...curves].join(' ')
+      return `${names} ${Math.round(proofsPerSecond)}/s`
+    })
     .join(', ')
 
 export const workerView = (now: number): ListView<Worker> => ({

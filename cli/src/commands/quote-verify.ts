@@ -6,19 +6,17 @@ import {
   type AttestationPolicy,
   type Collateral,
   judge,
-  policyDecoder,
   type VerifiedQuote,
   verifyQuote,
 } from '@vorta/attestation'
-import { fail, fromUtf8, parseJson, toRfc3339, VerificationError, VortaError } from '@vorta/core'
-import { parseConfig } from '@vorta/core/config'
+import { fail, parseJson, toRfc3339, VerificationError, VortaError } from '@vorta/core'
 import { nodeCrypto } from '@vorta/core/crypto-node'
 import { command as define, verdictOptions } from '../command.ts'
 import { maxDocumentBytes, readInput } from '../input.ts'
 import type { Io } from '../io.ts'
 import { details } from '../output.ts'
 import { readQuote } from '../quotes.ts'
-import { anchorsOf, defaultPolicy, momentOf, trustOptions, withSimulated } from '../trust.ts'
+import { anchorsOf, defaultPolicy, momentOf, readPolicy, trustOptions } from '../trust.ts'
 import type { Paint } from '../ui.ts'
 import { checkLines, simulatedNotice, verdictJson } from '../verdicts.ts'
 
@@ -57,8 +55,7 @@ not genuine, if a --policy refuses it, or if it is SIMULATED without --allow-sim
 
 async function policyOf(io: Io, path: string | undefined, simulated: true | undefined) {
   if (path === undefined) return defaultPolicy(simulated ?? false, [])
-  const text = fromUtf8(await readInput(io, path)) ?? ''
-  return withSimulated(parseConfig(text, path, policyDecoder), simulated)
+  return (await readPolicy(io, path, simulated)).attestation
 }
 
 type Inputs = { readonly collateral?: string; readonly root?: string }
@@ -70,8 +67,8 @@ async function verify(
   policy: AttestationPolicy,
   now: number,
 ) {
-  const anchors = await anchorsOf(io, inputs.root)
   try {
+    const anchors = await anchorsOf(io, inputs.root)
     const file = await readQuote(io, path)
     const collateral =
       inputs.collateral === undefined

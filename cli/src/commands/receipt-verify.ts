@@ -5,7 +5,6 @@ import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
 import { docsUrl, exitCodes } from '@vorta/api/errors'
 import { fromUtf8 } from '@vorta/core'
-import { parseConfig } from '@vorta/core/config'
 import { nodeCrypto } from '@vorta/core/crypto-node'
 import {
   type Appraisal,
@@ -13,7 +12,6 @@ import {
   type Expectations,
   type OutputFile,
   type ReceiptPolicy,
-  receiptPolicyDecoder,
 } from '@vorta/receipt'
 import { command as define, verdictOptions } from '../command.ts'
 import { readInput } from '../input.ts'
@@ -25,8 +23,8 @@ import {
   defaultPolicy,
   momentOf,
   ownMeasurement,
+  readPolicy,
   trustOptions,
-  withSimulated,
 } from '../trust.ts'
 import type { Paint, Ui } from '../ui.ts'
 import { checkLines, simulatedNotice, verdictJson } from '../verdicts.ts'
@@ -87,9 +85,7 @@ async function policyOf(ui: Ui, values: PolicyValues): Promise<ReceiptPolicy> {
   const pinned = values['log-key']
   const logs = pinned === undefined ? {} : { logs: [await readVkey(ui.io, pinned)] }
   if (values.policy !== undefined) {
-    const given = fromUtf8(await readInput(ui.io, values.policy)) ?? ''
-    const policy = parseConfig(given, values.policy, receiptPolicyDecoder)
-    return { ...policy, ...logs, attestation: withSimulated(policy.attestation, simulated) }
+    return { ...(await readPolicy(ui.io, values.policy, simulated)), ...logs }
   }
   const measurement = await ownMeasurement()
   if (measurement === undefined) {

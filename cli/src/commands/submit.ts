@@ -40,7 +40,7 @@ export const command = define({
           else ui.print(document(format, plain(PlacementReportSchema)(placement)))
         }
         if (placement?.feasible !== 0) return exitCodes.ok
-        sayUnschedulable(ui, values['job-spec'] ?? 'the job', placement)
+        sayUnschedulable(ui, 'error', values['job-spec'] ?? 'the job', placement)
         return exitCodes.unschedulable
       }
       if (!job) return exitCodes.ok

@@ -81,3 +81,21 @@ export async function publish(from: string, to: string): Promise<void> {
   await using folder = await open(dirname(to), 'r')
   await folder.sync()
 }
+
+/** Stores bytes whose digest was checked. */
+export async function writeWhole(
+  files: ArtifactFiles,
+  hex: string,
+  bytes: Uint8Array,
+): Promise<void> {
+  const partial = files.partial(hex)
+  try {
+    await using file = await open(partial, 'w', 0o600)
+    await file.writeFile(bytes)
+    await file.sync()
+  } catch (thrown) {
+    await remove(partial)
+    throw thrown
+  }
+  await publish(partial, files.whole(hex))
+}

@@ -1,23 +1,18 @@
-// Inputs and outputs of jobs under their SHA-256. What it has never changes and
-// is never half there; what it answers for is on disk. Reads are not hashed
-// again: whoever receives an artifact checks it against its digest anyway.
+// Inputs and outputs of jobs under their SHA-256: small ones that are put whole
+// as rows (small-artifacts.ts), all others as files (artifact-files.ts). What it
+// has never changes and is never half there; what it answers for is on disk.
+// Reads are not hashed again: whoever receives an artifact does that anyway.
 
 import { createHash } from 'node:crypto'
-import { type FileHandle, open } from 'node:fs/promises'
 import { digestPattern, fail, own, VortaError } from '@vorta/core'
-import {
-  chunkBytes,
-  makeArtifactFiles,
-  openExisting,
-  publish,
-  remove,
-  sizeOf,
-} from './artifact-files.ts'
+import { type ArtifactChunk, chunksOf, readBytes, readFile } from './artifact-chunks.ts'
+import { makeArtifactFiles, openExisting, sizeOf, writeWhole } from './artifact-files.ts'
 import { digestMismatch, isOffset, receiveUpload } from './artifact-upload.ts'
 import { KeyedLock } from './keyed-lock.ts'
 import { Lru } from './lru.ts'
+import { openSmallArtifacts } from './small-artifacts.ts'
 
-/** Proofs, public inputs and most keys: kept in memory, since every dispatch asks for them. */
+/** Proofs, public inputs, traces: many, and asked for again at once by the dispatch. */
 const smallBytes = 64 * 1024
 /** Artifacts whose presence is known without asking the disk; about 10 MB of memory. */
 const knownArtifacts = 100_000
@@ -37,20 +32,13 @@ export type ArtifactStat = {
   readonly size: number
 }
 
-export type ArtifactChunk = {
-  readonly offset: number
-  readonly data: Uint8Array
-  /** Whether the artifact ends with this chunk. */
-  readonly last: boolean
-}
-
 /**
  * Digests are `sha256:<hex>`; anything else is refused with INVALID_ARGUMENT.
  * Bytes that were given out may be shared and must not be written to.
  */
 export type ArtifactStore = {
   stat(digests: readonly string[]): Promise<readonly ArtifactStat[]>
-  /** Answers when the artifact is on disk. TOO_LARGE, DIGEST_MISMATCH. */
+  /** Answers when the artifact is on disk; until then `bytes` must not change. TOO_LARGE, DIGEST_MISMATCH. */
   put(digest: string, bytes: Uint8Array): Promise<void>
   /**
    * Answers when the whole artifact is on disk; at once, with the chunks unread, where it is
@@ -69,30 +57,33 @@ export type ArtifactStore = {
   read(digest: string, offset: number): AsyncIterable<ArtifactChunk>
   /** A whole artifact, unless it is absent or larger than `maxBytes`. */
   get(digest: string, maxBytes: number): Promise<Uint8Array | undefined>
+  /** Writes what was put and is waiting; nothing may be asked afterwards. */
+  close(): void
 }
 
 /** Opens the store in a folder, made if absent. Throws CONFIG_INVALID. */
 export function openArtifactStore(folder: string, limits: ArtifactLimits = {}): ArtifactStore {
   const { maxBytes = 2 ** 30, cacheBytes = 64 * 2 ** 20 } = limits
   const files = makeArtifactFiles(folder)
+  const rows = openSmallArtifacts(folder)
   const locks = new KeyedLock()
-  const small = new Lru<Uint8Array>(cacheBytes, (bytes) => bytes.length)
+  const recent = new Lru<Uint8Array>(cacheBytes, (bytes) => bytes.length)
   const known = new Lru<number>(knownArtifacts, () => 1)
 
   const storedSize = async (hex: string): Promise<number | undefined> => {
-    const size = known.get(hex) ?? (await sizeOf(files.whole(hex)))
-    if (size !== undefined) known.set(hex, size)
+    const durable = known.get(hex) ?? rows.size(hex)
+    const size = durable ?? (await sizeOf(files.whole(hex)))
+    // A file on its way to its place may be seen before it is sure to outlast a power cut.
+    if (size !== undefined && (durable !== undefined || !locks.held(hex))) known.set(hex, size)
     return size
   }
 
   const statOne = async (digest: string): Promise<ArtifactStat> => {
     const hex = hexOf(digest)
-    const size = known.get(hex) ?? (await sizeOf(files.whole(hex)))
-    // A file that is being put in place may be seen before it is sure to outlast a power cut.
-    const present = size !== undefined && (known.get(hex) !== undefined || !locks.held(hex))
-    if (!present) return { digest, present, size: (await sizeOf(files.partial(hex))) ?? 0 }
-    known.set(hex, size)
-    return { digest, present, size }
+    await storedSize(hex)
+    const size = known.get(hex)
+    if (size !== undefined) return { digest, present: true, size }
+    return { digest, present: false, size: (await sizeOf(files.partial(hex))) ?? 0 }
   }
 
   const requireSize = (size: number): void => {
@@ -101,19 +92,10 @@ export function openArtifactStore(folder: string, limits: ArtifactLimits = {}): 
     }
   }
 
-  const write = async (hex: string, bytes: Uint8Array): Promise<void> => {
-    const partial = files.partial(hex)
-    try {
-      await using file = await open(partial, 'w', 0o600)
-      await file.writeFile(bytes)
-      await file.sync()
-    } catch (thrown) {
-      await remove(partial)
-      throw thrown
-    }
-    await publish(partial, files.whole(hex))
-    known.set(hex, bytes.length)
-  }
+  const putFile = (hex: string, bytes: Uint8Array): Promise<void> =>
+    locks.run(hex, async () => {
+      if ((await storedSize(hex)) === undefined) await writeWhole(files, hex, bytes)
+    })
 
   return {
     stat: (digests) => coded(() => Promise.all(digests.map(statOne))),
@@ -122,12 +104,13 @@ export function openArtifactStore(folder: string, limits: ArtifactLimits = {}): 
       coded(async () => {
         const hex = hexOf(digest)
         requireSize(bytes.length)
-        const got = createHash('sha256').update(bytes).digest('hex')
+        const small = bytes.length <= smallBytes
+        const kept = small ? own(bytes) : bytes
+        const got = createHash('sha256').update(kept).digest('hex')
         if (got !== hex) throw digestMismatch(hex, got)
-        await locks.run(hex, async () => {
-          if ((await storedSize(hex)) === undefined) await write(hex, bytes)
-        })
-        if (bytes.length <= smallBytes) small.set(hex, own(bytes))
+        if (known.get(hex) === undefined) await (small ? rows.put : putFile)(hex, kept)
+        known.set(hex, kept.length)
+        if (small) recent.set(hex, kept)
       }),
 
     upload: (digest, size, offset, chunks) =>
@@ -150,12 +133,14 @@ export function openArtifactStore(folder: string, limits: ArtifactLimits = {}): 
     async *read(digest, offset) {
       try {
         const hex = hexOf(digest)
+        const row = rows.get(hex)
+        if (row) return yield* chunksOf(row.length, offset, readBytes(row))
         await using file = await openExisting(files.whole(hex))
         if (!file) {
           known.delete(hex)
           throw fail('ARTIFACT_NOT_FOUND', `artifact ${digest} is not stored`)
         }
-        yield* chunksOf(file, offset)
+        yield* chunksOf((await file.stat()).size, offset, readFile(file))
       } catch (thrown) {
         throw VortaError.from(thrown)
       }
@@ -164,31 +149,20 @@ export function openArtifactStore(folder: string, limits: ArtifactLimits = {}): 
     get: (digest, maxBytes) =>
       coded(async () => {
         const hex = hexOf(digest)
-        const cached = small.get(hex)
-        if (cached) return cached.length <= maxBytes ? cached : undefined
+        const row = recent.get(hex) ?? rows.get(hex)
+        if (row) {
+          recent.set(hex, row)
+          return row.length <= maxBytes ? row : undefined
+        }
         await using file = await openExisting(files.whole(hex))
         if (!file || (await file.stat()).size > maxBytes) return undefined
         const bytes = own(await file.readFile())
-        if (bytes.length <= smallBytes) small.set(hex, bytes)
+        if (bytes.length <= smallBytes) recent.set(hex, bytes)
         return bytes
       }),
-  }
-}
 
-async function* chunksOf(file: FileHandle, from: number): AsyncGenerator<ArtifactChunk> {
-  const { size } = await file.stat()
-  if (!isOffset(from) || from > size) {
-    throw fail('OFFSET_MISMATCH', `read: expected an offset up to ${size}, got ${from}`)
+    close: rows.close,
   }
-  let offset = from
-  do {
-    const data = new Uint8Array(Math.min(chunkBytes, size - offset))
-    const { bytesRead } = await file.read(data, 0, data.length, offset)
-    if (bytesRead !== data.length) throw fail('INTERNAL', 'read: the artifact was cut short')
-    const end = offset + bytesRead
-    yield { offset, data, last: end === size }
-    offset = end
-  } while (offset < size)
 }
 
 function hexOf(digest: string): string {

@@ -12,26 +12,37 @@ const migrationsFolder = join(import.meta.dirname, 'migrations')
 
 /**
  * Opens `vorta.db` in a folder (made if absent), or a database in memory for tests.
- * Throws CONFIG_INVALID where the folder cannot be used or a newer Vorta wrote it.
+ * Throws CONFIG_INVALID where a newer Vorta wrote it, and what node:fs or SQLite throw.
  */
 export function openDatabase(folder: string): DatabaseSync {
+  const db = openDurable(folder, 'vorta.db')
+  closingOnFault(db, () => migrate(db, folder))
+  return db
+}
+
+/** Opens a database whose commits are on disk when they return. */
+export function openDurable(folder: string, name: string): DatabaseSync {
   if (folder !== ':memory:') mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const path = folder === ':memory:' ? folder : join(folder, 'vorta.db')
+  const path = folder === ':memory:' ? folder : join(folder, name)
   const db = new DatabaseSync(path, { timeout: busyTimeoutMs })
+  // NORMAL would lose the newest commits in a power cut; FULL flushes the WAL at each.
+  // 4000 pages keep the WAL at about 16 MB, which is reused rather than grown. Undo
+  // journals in memory: they serve savepoints only, never recovery.
+  const settings = `
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA fullfsync = ON;
+    PRAGMA checkpoint_fullfsync = ON;
+    PRAGMA wal_autocheckpoint = 4000;
+    PRAGMA temp_store = MEMORY;
+  `
+  closingOnFault(db, () => db.exec(settings))
+  return db
+}
+
+function closingOnFault(db: DatabaseSync, work: () => void): void {
   try {
-    // NORMAL would lose the newest commits in a power cut; FULL flushes the WAL at each.
-    // 4000 pages keep the WAL at about 16 MB, which is reused rather than grown. Undo
-    // journals in memory: they serve savepoints only, never recovery.
-    db.exec(`
-      PRAGMA journal_mode = WAL;
-      PRAGMA synchronous = FULL;
-      PRAGMA fullfsync = ON;
-      PRAGMA checkpoint_fullfsync = ON;
-      PRAGMA wal_autocheckpoint = 4000;
-      PRAGMA temp_store = MEMORY;
-    `)
-    migrate(db, folder)
-    return db
+    work()
   } catch (thrown) {
     db.close()
     throw thrown

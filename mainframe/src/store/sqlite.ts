@@ -15,7 +15,7 @@ type Call = { readonly epoch: number | null; readonly mutations: readonly Mutati
 
 /**
  * Opens the store in a folder, made if absent; `':memory:'` for one that is gone at close.
- * Throws CONFIG_INVALID, or INTERNAL where the file is damaged.
+ * Throws CONFIG_INVALID where a newer Vorta wrote it, INTERNAL where folder or file cannot be used.
  */
 export async function openSqliteStore(folder: string): Promise<Store> {
   const db = coded(() => openDatabase(folder))
