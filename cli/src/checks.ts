@@ -4,10 +4,10 @@
 import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { VortaError } from '@vorta/core'
+import { installed } from './installation.ts'
 import type { Io } from './io.ts'
 import { withServer } from './server.ts'
 import { type Connection, resolveTarget } from './target.ts'
-import { beside } from './trust.ts'
 import type { Ui } from './ui.ts'
 
 export type Status = 'PASS' | 'WARN' | 'FAIL' | 'SKIP'
@@ -133,7 +133,7 @@ function docker({ env }: Io): Result {
 }
 
 function dataFolder(): Result {
-  const folder = beside('data')
+  const folder = installed('data')
   const existing = existsSync(folder) ? folder : dirname(folder)
   return isAllowed(existing, constants.W_OK)
     ? { status: 'PASS', detail: `${folder} is writable` }

@@ -10,6 +10,7 @@ import { closest, fail } from '@vorta/core'
 import { loadConfig } from '@vorta/core/config'
 import { type Decoded, object, optional, record, refine, string } from '@vorta/core/decode'
 import { stringify } from 'yaml'
+import { installed } from './installation.ts'
 import type { Io } from './io.ts'
 
 const httpUrl = refine(
@@ -53,14 +54,13 @@ export type Contexts = {
 
 /** File of a project's contexts. */
 export const projectFile = '.vorta.yaml'
-const installation = resolve(import.meta.dirname, '../..')
 
 /** Throws CONFIG_INVALID. */
 export function loadContexts(io: Io): Contexts {
   const all = new Map<string, Context>()
   let current: string | undefined
   const users = userFile(io)
-  for (const path of new Set([...projectFiles(io.cwd), users, join(installation, projectFile)])) {
+  for (const path of new Set([...projectFiles(io.cwd), users, installed(projectFile)])) {
     if (!existsSync(path)) continue
     const project = path !== users
     const file = loadConfig(path, fileDecoder)

@@ -2,13 +2,13 @@
 // fails while the committed file differs from what this makes.
 
 import { writeFileSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { commonOptions, connectionOptions, type Options } from './command.ts'
 import { allCommands } from './commands.ts'
 import { optionRows, ownOptions, usage } from './help.ts'
+import { installed } from './installation.ts'
 import { topics } from './topics.ts'
 
-export const docsPath = resolve(import.meta.dirname, '../../docs/cli.md')
+export const docsPath = installed('docs/cli.md')
 
 const cell = (text: string) => text.replaceAll('|', '\\|')
 

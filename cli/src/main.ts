@@ -30,3 +30,6 @@ process.exitCode = await run(process.argv.slice(2), {
     return () => process.off('SIGINT', listener)
   },
 })
+
+// A question nobody answered must not keep the process alive.
+process.stdin.destroy()

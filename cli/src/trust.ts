@@ -2,7 +2,6 @@
 // and which enclave is ours.
 
 import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
 import {
   anchorFromPem,
   intelAnchor,
@@ -16,6 +15,7 @@ import type { Decoder } from '@vorta/core/decode'
 import { type ReceiptPolicy, receiptPolicyDecoder } from '@vorta/receipt'
 import type { Options } from './command.ts'
 import { readInput } from './input.ts'
+import { installed } from './installation.ts'
 import type { Io } from './io.ts'
 
 export const trustOptions = {
@@ -66,7 +66,7 @@ function isIntelRoot(pem: string): boolean {
   }
 }
 
-const enclaveEntry = resolve(import.meta.dirname, '../../enclave/src/main.ts')
+const enclaveEntry = installed('enclave/src/main.ts')
 
 /** Measurement, in hex, of the enclave in this installation; undefined where there is none. */
 export async function ownMeasurement(): Promise<string | undefined> {
@@ -98,7 +98,3 @@ export async function readPolicy(
     ? { ...policy, attestation: { ...policy.attestation, simulated: true } }
     : policy
 }
-
-/** Path of a file beside this installation. */
-export const beside = (...parts: readonly string[]): string =>
-  join(import.meta.dirname, '../..', ...parts)

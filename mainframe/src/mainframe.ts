@@ -230,6 +230,7 @@ export async function startMainframe(
       await opened.close()
       await recorder.idle()
       await leadership.release()
+      artifacts.close()
       await store.close()
       log.info('mainframe has stopped')
     },

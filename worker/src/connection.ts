@@ -3,6 +3,7 @@
 // worker needs no port of its own and works behind a NAT.
 
 import { performServerHandshake, type ServerHttp2Session } from 'node:http2'
+import type { Duplex } from 'node:stream'
 import { VortaError } from '@vorta/core'
 import type { Logger } from '@vorta/core/log'
 import { createBackoff, type RetryRange } from './backoff.ts'
@@ -50,7 +51,7 @@ export function keepConnected(options: ConnectionOptions): Connection {
   const stopping = new AbortController()
   const sleeper = createSleeper()
   const backoff = createBackoff(options.retry, options.random)
-  let session: ServerHttp2Session | undefined
+  let open: { readonly session: ServerHttp2Session; readonly socket: Duplex } | undefined
 
   async function connectOnce(): Promise<void> {
     await options.ready()
@@ -59,10 +60,13 @@ export function keepConnected(options: ConnectionOptions): Connection {
     const socket = await dial({ ...options, joinToken, signal: stopping.signal })
     const begun = options.now()
     log.info({ endpoint: options.endpoint }, 'connected to the mainframe')
-    session = performServerHandshake(socket, { settings: { initialWindowSize: windowBytes } })
+    const settings = { initialWindowSize: windowBytes }
+    const session = performServerHandshake(socket, { settings })
+    session.setLocalWindowSize(windowBytes)
+    open = { session, socket }
     const served = options.serve(session)
-    await lifeOf(session, log)
-    session = undefined
+    await lifeOf(session, socket, log)
+    open = undefined
     served.ended()
     if (served.refused) backoff.slow()
     else if (options.now() - begun >= provenMs) backoff.reset()
@@ -87,9 +91,9 @@ export function keepConnected(options: ConnectionOptions): Connection {
     async close(graceMs) {
       stopping.abort()
       sleeper.wake()
-      const open = session
-      open?.close()
-      const cut = setTimeout(() => open?.destroy(), graceMs)
+      open?.session.close()
+      // A session that closes gently waits for its peer without end; a socket does not.
+      const cut = setTimeout(() => open?.socket.destroy(), graceMs)
       await running
       clearTimeout(cut)
     },
@@ -97,11 +101,11 @@ export function keepConnected(options: ConnectionOptions): Connection {
 }
 
 /** Resolves when the session has ended, and ends it when nobody answers any more. */
-function lifeOf(session: ServerHttp2Session, log: Logger): Promise<void> {
+function lifeOf(session: ServerHttp2Session, socket: Duplex, log: Logger): Promise<void> {
   return new Promise((resolve) => {
     let silent: NodeJS.Timeout | undefined
     const pinging = setInterval(() => {
-      silent = setTimeout(() => session.destroy(), pingTimeoutMs)
+      silent = setTimeout(() => socket.destroy(), pingTimeoutMs)
       session.ping(() => clearTimeout(silent))
     }, pingIntervalMs)
     session.on('error', (error) => log.warn({ reason: error.message }, 'connection error'))

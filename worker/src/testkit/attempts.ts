@@ -2,9 +2,17 @@
 
 import { create } from '@bufbuild/protobuf'
 import { type Attempt, AttemptSchema, type AttemptUpdate } from '@vorta/api'
+import { concat } from '@vorta/core'
 import type { RunMessage } from '@vorta/enclave'
 import { exampleFiles, type Files, sha256, specOf } from '@vorta/enclave/testkit/example'
 import type { Peer } from './mainframe.ts'
+
+/** The same proof in other bytes: new to every cache. */
+export const spelledAnew = (files: Files): Files => ({
+  ...files,
+  proof: concat(files.proof, new Uint8Array(++spellings).fill(0x20)),
+})
+let spellings = 0
 
 export const digestsOf = (files: Files): string[] =>
   Object.values(files).map((bytes) => `sha256:${sha256(bytes)}`)

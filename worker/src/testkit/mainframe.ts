@@ -117,7 +117,7 @@ function peerOf(workerId: string, socket: Duplex): Peer {
     client,
     admit: () => client.admit({ accepted: true, sessionToken }),
     cut: () => void socket.destroy(),
-    closed: once(socket, 'close'),
+    closed: new Promise((resolve) => socket.once('close', resolve)),
   }
 }
 
