@@ -60,9 +60,15 @@ export function clusterService(deps: ClusterServiceDeps): ServiceImpl<typeof Clu
       if (!record) throw fail('JOB_NOT_FOUND', `jobs/${id} does not exist`)
       const stored = await store.placement(record.uid, attempt)
       if (!stored)
-        throw fail('INVALID_ARGUMENT', `jobs/${id} has no attempt ${attempt || 'yet'}`, {
-          meta: { field: 'attempt' },
-        })
+        throw fail(
+          'INVALID_ARGUMENT',
+          attempt === 0
+            ? `jobs/${id} was not looked at yet`
+            : `jobs/${id} has no attempt ${attempt}`,
+          {
+            meta: { field: 'attempt' },
+          },
+        )
       const report: PlacementReport = JSON.parse(stored.report)
       return { report: placementMessage(report) }
     },

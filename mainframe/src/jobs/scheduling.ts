@@ -151,8 +151,9 @@ export class Scheduling {
     const told = job.unplaced && summarize(job.unplaced) === summarize(report)
     job.unplaced = report
     if (told) return []
-    return [
-      this.deps.table.stage(job, unplaceable(job.record, summarize(report), this.deps.clock.now())),
-    ]
+    const step = unplaceable(job.record, summarize(report), report.time)
+    const { attempt } = report
+    const placement = { jobUid: job.record.uid, attempt, report: JSON.stringify(report) }
+    return [this.deps.table.stage(job, step, placement)]
   }
 }

@@ -48,10 +48,11 @@ export function createSubmission(
 
   return async (request) => {
     const job = draft(request)
-    await requireArtifacts(job)
     if (request.validateOnly) {
+      // On paper nothing is read, so nothing needs to be there yet.
       return { record: job.record, spec: job.spec, placement: deps.placeOnPaper(job) }
     }
+    await requireArtifacts(job)
     const event = eventOf(job.record, 'Queued', 'stored', job.record.createdAt)
     const before = await table.create(job, event, requestKey(request, job))
     if (before !== undefined) return earlier(before)
