@@ -211,6 +211,12 @@ suite('a running enclave', () => {
     assert.equal((await enclave.run(exampleRun())).size, 0)
   })
 
+  test('works on when a signal for its host reaches it too', async () => {
+    enclave.kill('SIGINT')
+    enclave.kill('SIGTERM')
+    assert.ok((await onlyOutcome(specOf(exampleFiles))).result)
+  })
+
   test('starts once', async () => {
     const { error } = await enclave.ask('start', { tee: 'simulated', platformId: '00'.repeat(16) })
     assert.equal(error?.code, 'ENCLAVE_FAILED')

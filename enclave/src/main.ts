@@ -24,6 +24,10 @@ function die(thrown: unknown): never {
 
 process.on('uncaughtException', die)
 process.on('unhandledRejection', die)
+// A terminal's Ctrl-C reaches every process of the group. The host drains on it,
+// and the enclave has to finish its work for that.
+process.on('SIGINT', () => {})
+process.on('SIGTERM', () => {})
 process.stdout.on('error', () => process.exit(1)) // nobody listens any more
 process.stdin.on('end', () => process.exit(0))
 process.stdin.on('error', die)

@@ -26,8 +26,11 @@ import { maxFrameBytes } from './frames.ts'
 export const maxAttempts = 4096
 /** A spec is well under 2 KiB. */
 export const maxSpecBytes = 64 * 1024
-/** Artifact bytes in one `run`: with the third that base64 adds they fill three quarters of a frame. */
-export const maxArtifactBytes = 36 * 1024 * 1024
+/**
+ * Artifact bytes in one `run`. The largest proof job needs 0.6 MiB; a larger
+ * message would keep both sides from anything else while it is read.
+ */
+export const maxArtifactBytes = 8 * 1024 * 1024
 
 const hex = (digits: number): Decoder<string> =>
   string({ pattern: new RegExp(`^[0-9a-f]{${digits}}$`), what: `${digits} lower-case hex digits` })

@@ -5,6 +5,9 @@ import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
+import { exampleFiles, exampleLog } from '@vorta/enclave/testkit/example'
+import { attemptOf, execute, inlineOf } from './testkit/attempts.ts'
+import { testAuthority, testCertificate } from './testkit/certificate.ts'
 import { joinToken, startMainframe } from './testkit/mainframe.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -72,6 +75,34 @@ suite('the program, in a folder of its own', () => {
     assert.match(lines[0] ?? '', /SIMULATED/)
     assert.ok(lines.every((line) => typeof JSON.parse(line).msg === 'string'))
     assert.doesNotMatch(run.output(), /test-(?:join|session)-token/)
+  })
+
+  test('joins and downloads over TLS, and refuses an authority it was not given', async () => {
+    const mainframe = await startMainframe(testCertificate)
+    for (const { digest, data } of inlineOf(exampleFiles)) mainframe.artifacts.set(digest, data)
+    const config = join(folder, 'tls.yaml')
+    const trusting = `mainframe: { endpoint: "${mainframe.endpoint}", caFile: ${folder}/ca.pem }`
+    await writeFile(join(folder, 'ca.pem'), testAuthority)
+    await writeFile(config, `${trusting}\ndataFolder: ${folder}/data\n`)
+    const args = ['--config', config, '--node-id', 'worker-03']
+    const run = start(args, { env })
+    const peer = await mainframe.join()
+    await peer.client.attest({ nonce: new Uint8Array(32) })
+    await peer.admit()
+    const told = await execute(peer, { attempts: [attemptOf('j1')], log: exampleLog })
+    assert.equal(told.get('j1')?.at(-1)?.case, 'result')
+    run.child.kill('SIGTERM')
+    assert.equal(await run.exited, 0)
+
+    const suspicious = start(['--config', join(folder, 'worker.yaml'), '--node-id', 'worker-04'], {
+      env: { ...env, VORTA_MAINFRAME_ENDPOINT: mainframe.endpoint },
+    })
+    await new Promise<void>((resolve) => {
+      suspicious.child.stderr.on('data', () => /certificate/.test(suspicious.output()) && resolve())
+    })
+    suspicious.child.kill('SIGTERM')
+    assert.equal(await suspicious.exited, 0)
+    mainframe.close()
   })
 
   test('stops while it waits for a mainframe, too', async () => {

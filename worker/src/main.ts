@@ -25,6 +25,9 @@ Environment:
 SIGTERM and SIGINT drain: running work is finished first. A second one ends at once.
 `
 
+/** Wrappers such as timeout and npm pass a signal on that came to the whole group already. */
+const repeatMs = 250
+
 function readArguments(): { config: string; nodeId: string } | undefined {
   const { values } = parse()
   if (values.help) process.stdout.write(usage)
@@ -65,10 +68,12 @@ async function main(): Promise<void> {
   const joinToken = () => readJoinToken(config, process.env)
   const worker = await startWorker({ config, workerId: given.nodeId, joinToken, log })
 
-  let stopping = false
+  let asked: number | undefined
   const stop = (signal: string) => {
-    if (stopping) process.exit(1)
-    stopping = true
+    const now = performance.now()
+    if (asked !== undefined && now - asked > repeatMs) process.exit(1)
+    if (asked !== undefined) return
+    asked = now
     log.info({ signal }, 'asked to stop; once more ends at once')
     worker.stop().then(() => process.exit(0), end)
   }

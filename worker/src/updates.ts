@@ -15,10 +15,10 @@ export const failed = ({ code, message, hint = '', retryable }: Failure): Update
   value: { code, message, hint, retryable },
 })
 
-/** A failure of this side: always worth another attempt, here or elsewhere. */
+/** A failure of this side: worth another attempt, here or elsewhere, unless the job is too large for any. */
 export function failedHere(thrown: unknown): Update {
   const { code, message, hints } = VortaError.from(thrown)
-  return failed({ code, message, hint: hints.join('; '), retryable: true })
+  return failed({ code, message, hint: hints.join('; '), retryable: code !== 'TOO_LARGE' })
 }
 
 export function ended({ result, failure }: Outcome): Update {

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, suite, test } from 'node:test'
+import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import type { AttemptUpdate } from '@vorta/api'
 import {
   type EnclaveKeyClaims,
@@ -15,6 +16,7 @@ import { fromUtf8, systemRandom, toBase64, toHex, utf8 } from '@vorta/core'
 import { nodeCrypto } from '@vorta/core/crypto-node'
 import { decode } from '@vorta/core/decode'
 import { createLogger } from '@vorta/core/log'
+import { maxArtifactBytes } from '@vorta/enclave'
 import { exampleFiles, exampleLog, falseFiles, sha256 } from '@vorta/enclave/testkit/example'
 import { envelopeDecoder, openEnvelope } from '@vorta/receipt/dsse'
 import { decodeStatement, payloadType } from '@vorta/receipt/statement'
@@ -145,6 +147,40 @@ suite('a worker', () => {
     const told = await execute(peer, { attempts: both, log: exampleLog, inline })
     assert.equal(failureCode(told.get('bad')), 'ARTIFACT_NOT_FOUND')
     assert.equal(told.get('good')?.at(-1)?.case, 'result')
+  })
+
+  test('cuts a batch too large for one message, and refuses a job that is', async () => {
+    await admit()
+    const mebi = 2 ** 20
+    const withProofOf = (size: number) => ({ ...exampleFiles, proof: new Uint8Array(size) })
+    const large = [3 * mebi, 4 * mebi, 5 * mebi].map(withProofOf)
+    const huge = withProofOf(maxArtifactBytes + 1)
+    for (const { digest, data } of [...large, huge].flatMap(inlineOf)) {
+      mainframe.artifacts.set(digest, data)
+    }
+    const batch = {
+      attempts: large
+        .map((files, index) => attemptOf(`j${index}`, files))
+        .concat(attemptOf('good')),
+      log: exampleLog,
+    }
+    const told = await execute(peer, batch)
+    const refusals = large.map((_, index) => failureCode(told.get(`j${index}`)))
+    assert.deepEqual(refusals, ['SIZE_LIMIT', 'SIZE_LIMIT', 'SIZE_LIMIT'])
+    assert.equal(told.get('good')?.at(-1)?.case, 'result')
+    const alone = await execute(peer, { attempts: [attemptOf('huge', huge)], log: exampleLog })
+    assert.equal(failureCode(alone.get('huge')), 'TOO_LARGE')
+  })
+
+  test('does not begin what is wanted no more', async () => {
+    await admit()
+    const late = { ...attemptOf('late'), deadline: timestampFromMs(Date.now() - 1000) }
+    const told = await execute(peer, { attempts: [late], log: exampleLog, inline })
+    assert.deepEqual(
+      told.get('late')?.map(({ case: what }) => what),
+      ['failure'],
+    )
+    assert.equal(failureCode(told.get('late')), 'JOB_EXPIRED')
   })
 
   test('reports a dead enclave, and works with the next one once that is attested', async () => {

@@ -51,6 +51,7 @@ export function spawnEnclave() {
     /** Resolves with the first answer that passes the test. */
     next,
     stderr: () => stderr,
+    kill: (signal: NodeJS.Signals) => child.kill(signal),
     write: (bytes: Uint8Array) => child.stdin.write(bytes),
     end: () => {
       child.stdin.end()

@@ -25,11 +25,11 @@ export function acceptWorkers({ tokens, metrics, log, join }: UpgradeDeps) {
     socket.on('error', () => socket.destroy()) // a peer that went away is no news
     try {
       const workerId = admit(request, tokens)
-      socket.write(
-        `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${workerProtocol}\r\n\r\n`,
-      )
       if (head.length > 0) socket.unshift(head)
-      join(workerId, socket)
+      // HTTP/2 takes over the socket's handle, so the answer has to be out before (over TLS,
+      // Node aborts otherwise).
+      const switching = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${workerProtocol}\r\n\r\n`
+      socket.write(switching, () => join(workerId, socket))
     } catch (thrown) {
       const { code, message } = VortaError.from(thrown)
       metrics.joinsRefused.inc({ code })

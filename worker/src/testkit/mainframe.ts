@@ -5,8 +5,9 @@
 import { once } from 'node:events'
 import { createServer as createHttp1 } from 'node:http'
 import { createServer as createHttp2 } from 'node:http2'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { type AddressInfo, createServer as createTcp, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { createServer as createTls } from 'node:tls'
 import { type Client, createClient } from '@connectrpc/connect'
 import {
   connectNodeAdapter,
@@ -16,6 +17,7 @@ import {
 import { ArtifactService, toConnectError, WorkerService } from '@vorta/api'
 import { fail } from '@vorta/core'
 import { upgradeProtocol } from '../dial.ts'
+import type { TestCertificate } from './certificate.ts'
 
 export const joinToken = 'test-join-token'
 const sessionToken = 'test-session-token'
@@ -32,7 +34,8 @@ export type Peer = {
 
 export type TestMainframe = Awaited<ReturnType<typeof startMainframe>>
 
-export async function startMainframe() {
+/** Serves TLS where a certificate is given. */
+export async function startMainframe(tls?: TestCertificate) {
   /** What downloads give, by digest with its prefix; a test may put in what it likes. */
   const artifacts = new Map<string, Uint8Array>()
   const downloads: string[][] = []
@@ -50,11 +53,12 @@ export async function startMainframe() {
       refused.put(String(headers['vorta-worker-id']))
       return
     }
+    socket.unshift(head)
+    // Over TLS the session must not take the socket over while this is being written.
     socket.write(
       `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${upgradeProtocol}\r\n\r\n`,
+      () => joined.put(peerOf(String(headers['vorta-worker-id']), socket)),
     )
-    socket.unshift(head)
-    joined.put(peerOf(String(headers['vorta-worker-id']), socket))
   })
 
   const api = createHttp2(
@@ -78,7 +82,7 @@ export async function startMainframe() {
     }),
   )
 
-  const port = createServer((socket) => {
+  const onSocket = (socket: Socket) => {
     sockets.add(socket)
     socket.on('error', () => socket.destroy())
     socket.once('readable', () => {
@@ -87,11 +91,14 @@ export async function startMainframe() {
       const server = first.subarray(0, 3).toString() === 'PRI' ? api : door
       server.emit('connection', socket)
     })
-  }).listen(0, '127.0.0.1')
+  }
+  const ALPNProtocols = ['h2', 'http/1.1']
+  const port = tls ? createTls({ ...tls, ALPNProtocols }, onSocket) : createTcp(onSocket)
+  port.listen(0, '127.0.0.1')
   await once(port, 'listening')
 
   return {
-    endpoint: `http://127.0.0.1:${(port.address() as AddressInfo).port}`,
+    endpoint: `${tls ? 'https' : 'http'}://127.0.0.1:${(port.address() as AddressInfo).port}`,
     artifacts,
     downloads,
     /** The next worker that joins. */
