@@ -12,15 +12,15 @@ export PATH := $(CURDIR)/.tools/node/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 help: ## list these targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-all: node_modules/.ready ## set up everything that running needs
+all: node_modules/.runtime ## set up everything that running needs
 	@echo "ready: bin/vorta-mainframe, bin/vorta-worker, bin/vorta-cli"
 
 mainframe worker: all ## the same; the sources run as they are, without a build
 
-demo: node_modules/.ready ## submit a proof, get a receipt, verify it offline, break it
+demo: node_modules/.runtime ## submit a proof, get a receipt, verify it offline, break it
 	@node scripts/demo.ts
 
-dev: node_modules/.ready ## a cluster that stays up until Ctrl-C
+dev: node_modules/.runtime ## a cluster that stays up until Ctrl-C
 	@node scripts/dev.ts
 
 test: node_modules/.ready ## every test
@@ -59,7 +59,16 @@ $(TOOLS):
 	  sh scripts/bring-node.sh $(NODE_VERSION) .tools; \
 	fi
 
-node_modules/.ready: package-lock.json $(TOOLS)
-	@echo "installing packages (once)"
-	@npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
+# Running needs a tenth of the packages; developing needs them all.
+NPM_CI := npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
+
+node_modules/.runtime: package-lock.json $(TOOLS)
+	@if [ ! node_modules/.ready -nt package-lock.json ]; then \
+	  echo "installing the packages that running needs (once)"; $(NPM_CI) --omit=dev; \
+	fi
 	@touch $@
+
+node_modules/.ready: package-lock.json $(TOOLS)
+	@echo "installing all packages (once)"
+	@$(NPM_CI)
+	@touch $@ node_modules/.runtime

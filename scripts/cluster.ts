@@ -14,6 +14,8 @@ export type ClusterOptions = {
   readonly workers?: number
   /** Port 0 picks a free one. */
   readonly listen?: string
+  /** Configuration of the mainframe, instead of config/mainframe.yaml. */
+  readonly mainframeConfig?: string
   /** Members to put over those of a worker's configuration file. */
   readonly workerConfig?: Readonly<Record<string, unknown>>
 }
@@ -31,7 +33,8 @@ export type TestCluster = {
   readonly mainframe: Running
   readonly workers: readonly Running[]
   startMainframe(): Promise<void>
-  startWorker(id: string): Running
+  /** Starts a worker anew or one more; `checkout` is the folder of its sources. */
+  startWorker(id: string, checkout?: string): Running
   stop(): Promise<void>
 }
 
@@ -44,7 +47,8 @@ function start(
 ): Running {
   const process_ = spawn(process.execPath, [...args], {
     cwd: root,
-    env: { ...process.env, ...env },
+    // Compiled sources are kept between runs, as bin/launch does.
+    env: { NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/node'), ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const log = createWriteStream(join(folder, `${name}.log`), { flags: 'a' })
@@ -79,6 +83,7 @@ export async function end({ process: child, exited }: Running, graceMs = 15_000)
 
 export async function startCluster(options: ClusterOptions): Promise<TestCluster> {
   const { folder, workers: count = 3, listen = '127.0.0.1:0', workerConfig = {} } = options
+  const { mainframeConfig = 'config/mainframe.yaml' } = options
   mkdirSync(folder, { recursive: true })
   const dataFolder = join(folder, 'mainframe')
   let url = listen.endsWith(':0') ? '' : `http://${listen}`
@@ -88,7 +93,7 @@ export async function startCluster(options: ClusterOptions): Promise<TestCluster
     const args = [
       'mainframe/src/main.ts',
       '--config',
-      'config/mainframe.yaml',
+      mainframeConfig,
       '--listen',
       address,
       '--data-folder',
@@ -98,9 +103,10 @@ export async function startCluster(options: ClusterOptions): Promise<TestCluster
     url = await readUrl(running, folder)
     return running
   }
-  const bootWorker = (id: string): Running => {
+  const bootWorker = (id: string, checkout = root): Running => {
     const file = join(folder, 'worker.yaml')
-    return start(id, folder, ['worker/src/main.ts', '--config', file, '--node-id', id])
+    const program = join(checkout, 'worker/src/main.ts')
+    return start(id, folder, [program, '--config', file, '--node-id', id])
   }
 
   let mainframe = await bootMainframe()
@@ -132,8 +138,8 @@ export async function startCluster(options: ClusterOptions): Promise<TestCluster
     async startMainframe() {
       mainframe = await bootMainframe()
     },
-    startWorker(id) {
-      const running = bootWorker(id)
+    startWorker(id, checkout) {
+      const running = bootWorker(id, checkout)
       workers.set(id, running)
       return running
     },

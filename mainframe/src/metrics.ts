@@ -1,9 +1,13 @@
 // Every metric of the mainframe, in one place: vorta_mainframe_<what>_<unit>,
 // base units, help text. prom-client keeps them; /metrics prints them.
 
+import { codes } from '@vorta/core'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+/** A code that comes from outside as a label: who makes up codes makes up no new series. */
+export const codeLabel = (code: string): string => (Object.hasOwn(codes, code) ? code : 'OTHER')
 
 export type Metrics = ReturnType<typeof createMetrics>
 
@@ -24,6 +28,15 @@ export function createMetrics() {
       registers,
     })
 
+  const byWorker = {
+    workerEpcFree: gauge('worker_epc_free_bytes', 'Free enclave page cache of a worker.', [
+      'worker',
+    ]),
+    workerRunning: gauge('worker_running', 'Attempts at work on a worker.', ['worker']),
+    workerCpu: gauge('worker_cpu_ratio', 'Processor use of a worker host, 0 to 1.', ['worker']),
+    workerLatency: gauge('worker_latency_seconds', 'Round trip to a worker, smoothed.', ['worker']),
+  }
+
   return {
     registry,
     rpcSeconds: histogram('rpc_seconds', 'Time to answer a call.', ['method', 'code']),
@@ -43,21 +56,21 @@ export function createMetrics() {
       'outcome',
       'code',
     ]),
+    callsRefused: counter('calls_refused_total', 'Calls refused before they were read.', ['code']),
     joinsRefused: counter('joins_refused_total', 'Connections refused before attestation.', [
       'code',
     ]),
     workers: gauge('workers', 'Workers by state.', ['state']),
-    workerEpcFree: gauge('worker_epc_free_bytes', 'Free enclave page cache of a worker.', [
-      'worker',
-    ]),
-    workerRunning: gauge('worker_running', 'Attempts at work on a worker.', ['worker']),
-    workerCpu: gauge('worker_cpu_ratio', 'Processor use of a worker host, 0 to 1.', ['worker']),
-    workerLatency: gauge('worker_latency_seconds', 'Round trip to a worker, smoothed.', ['worker']),
+    ...byWorker,
     logSize: gauge('log_size', 'Entries in the transparency log.', []),
     commitSeconds: histogram(
       'log_append_seconds',
       'Time to appraise, log and commit a batch of results.',
       [],
     ),
+    /** A worker that is gone has no load. */
+    forgetWorker: (worker: string): void => {
+      for (const metric of Object.values(byWorker)) metric.remove({ worker })
+    },
   }
 }

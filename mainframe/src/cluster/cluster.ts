@@ -1,16 +1,17 @@
 // The workers of the cluster: who may join, whose enclave is accepted, who is
-// alive. It tells the dispatcher when a worker became able to take work and
-// when a connection ended; what that means for jobs is decided there.
+// alive. It tells the scheduler when a worker may have become able to take
+// work. What the end of a connection means for jobs, its streams tell.
 
 import type { Duplex } from 'node:stream'
 import type { WatchStatusResponse } from '@vorta/api'
-import { type Clock, VortaError } from '@vorta/core'
+import { type Clock, fail, VortaError } from '@vorta/core'
 import type { Logger } from '@vorta/core/log'
 import type { Appraiser } from '../attestation/appraiser.ts'
 import type { CollateralSource } from '../attestation/collateral.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Tokens } from '../server/tokens.ts'
 import type { Mutation, Store } from '../store/store.ts'
+import { readCapabilities, readDigests, readUsage, readVersion } from './reported.ts'
 import { WorkerSession } from './session.ts'
 import { ClusterWorker } from './worker.ts'
 
@@ -34,11 +35,15 @@ const heartbeatsPerLatency = 5
 // Bounds what a worker can make the mainframe remember about its cache.
 const maxCachedDigests = 100_000
 
+// Bounds what a holder of the join token can make it remember, store and label by making up ids.
+const maxWorkers = 10_000
+
+// An appraisal costs signatures and a row: a worker cannot ask for more of them than this.
+const challengeIntervalMs = 1000
+
 export class Cluster {
   /** Called when a worker may have become able to take work. */
   onCapacity: (worker: ClusterWorker) => void = () => {}
-  /** Called once when a connection ended. */
-  onLost: (worker: ClusterWorker) => void = () => {}
   private readonly members = new Map<string, ClusterWorker>()
   private readonly deps: ClusterDeps
 
@@ -59,12 +64,21 @@ export class Cluster {
     return [...this.members.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
-  /** Takes over the socket of a worker that presented the join token. */
-  async join(workerId: string, socket: Duplex): Promise<void> {
-    const { clock, log } = this.deps
+  /**
+   * Takes over the socket of a worker that presented the join token; resolves when its
+   * connection has ended. Never rejects. Throws JOIN_REFUSED where the cluster is full.
+   */
+  join(workerId: string, socket: Duplex): Promise<void> {
     const worker = this.members.get(workerId) ?? this.enroll(workerId)
+    return this.serve(worker, socket)
+  }
+
+  private async serve(worker: ClusterWorker, socket: Duplex): Promise<void> {
+    const { clock, log } = this.deps
+    const workerId = worker.id
     // The newest connection counts: an older one is dead and does not know it yet.
     worker.session?.close()
+    worker.disconnect()
     const session = new WorkerSession(workerId, socket)
     worker.session = session
     worker.heartbeatAt = clock.now()
@@ -72,12 +86,9 @@ export class Cluster {
     void session.closed.then(() => {
       token.revoke()
       if (worker.session !== session) return
-      worker.session = undefined
-      worker.enclave = undefined
-      worker.enclaveReady = false
-      worker.cached.clear()
+      worker.disconnect()
+      this.deps.metrics.forgetWorker(workerId)
       log.info({ worker: workerId }, 'worker disconnected')
-      this.onLost(worker)
     })
     try {
       await this.attest(worker, session, token.token)
@@ -107,6 +118,9 @@ export class Cluster {
   }
 
   private enroll(id: string): ClusterWorker {
+    if (this.members.size >= maxWorkers) {
+      throw fail('JOIN_REFUSED', `the cluster knows ${maxWorkers} workers already`)
+    }
     const worker = new ClusterWorker({
       id,
       createdAt: this.deps.clock.now(),
@@ -123,13 +137,15 @@ export class Cluster {
     sessionToken: string,
   ): Promise<void> {
     const { appraiser, collateral, clock, log, metrics } = this.deps
+    worker.challengedAt = clock.now()
     const description = await session.describe()
     const { evidence, nonce, generation } = await session.challenge(collateral)
     const { appraisal, evidence: bytes, spki } = await appraiser.appraise(evidence, nonce)
     const { accepted, code = '', message = '' } = appraisal
     metrics.evidenceAppraised.inc({ outcome: accepted ? 'accepted' : 'refused', code })
-    worker.version = description.version
-    worker.tee = description.tee
+    if (worker.session !== session) return
+    worker.version = readVersion(description.version)
+    worker.tee = readCapabilities(description.tee)
     worker.appraisal = appraisal
     const record = {
       sha256: appraisal.sha256,
@@ -173,20 +189,25 @@ export class Cluster {
     sessionToken: string,
   ): Promise<void> {
     const { clock, metrics } = this.deps
-    worker.heartbeatAt = clock.now()
-    worker.usage = status.usage
+    const now = clock.now()
+    const usage = readUsage(status.usage)
+    worker.heartbeatAt = now
+    worker.usage = usage
     worker.draining = status.draining
     worker.enclaveReady = status.enclaveReady
     worker.generation = status.enclaveGeneration
     for (const digest of status.evicted) worker.cached.delete(digest)
-    for (const digest of status.cached)
+    for (const digest of readDigests(status.cached))
       if (worker.cached.size < maxCachedDigests) worker.cached.add(digest)
     const stale = worker.enclave === undefined || worker.enclave.generation !== worker.generation
-    const old = (worker.enclave?.expiresAt ?? 0) - clock.now() < this.deps.maxEvidenceAgeMs / 2
+    const old = (worker.enclave?.expiresAt ?? 0) - now < this.deps.maxEvidenceAgeMs / 2
+    const due = now - worker.challengedAt >= challengeIntervalMs
     // A restarted enclave has a new key, and old evidence says little of today:
     // either is challenged anew before the worker gets more work.
-    if (worker.enclaveReady && (stale || old)) await this.attest(worker, session, sessionToken)
-    const usage = status.usage
+    if (worker.enclaveReady && (stale || old) && due) {
+      await this.attest(worker, session, sessionToken)
+    }
+    if (worker.session !== session) return
     if (usage) {
       metrics.workerEpcFree.set({ worker: worker.id }, Number(usage.epcFreeBytes))
       metrics.workerRunning.set({ worker: worker.id }, usage.running)

@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream'
 import { type Client, createClient } from '@connectrpc/connect'
 import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node'
 import { type Attempt, type AttemptUpdate, type DescribeResponse, WorkerService } from '@vorta/api'
-import { claimsDecoder, type Evidence } from '@vorta/attestation'
+import { claimsDecoder, type Evidence, evidenceDecoder } from '@vorta/attestation'
 import { fail, parseCanonicalJson, toBase64, toHex } from '@vorta/core'
 import { decode, oneOf } from '@vorta/core/decode'
 import type { CollateralSource } from '../attestation/collateral.ts'
@@ -26,6 +26,13 @@ const ping = { pingIntervalMs: 2000, pingTimeoutMs: 3000, pingIdleConnection: tr
 
 const maxClaimsBytes = 4096
 
+// A call that runs jobs ends by itself when the last of them has expired; this
+// is what a worker gets beyond that to say so.
+const executeSlackMs = 10_000
+
+/** What jobs need of a connection. */
+export type WorkerCalls = Pick<WorkerSession, 'execute' | 'abort' | 'close'>
+
 export class WorkerSession {
   readonly workerId: string
   /** Resolves when the connection has ended. */
@@ -38,7 +45,9 @@ export class WorkerSession {
     this.workerId = workerId
     this.socket = socket
     const url = `http://${workerId}.worker.internal`
-    const sessionManager = new Http2SessionManager(url, ping, { createConnection: () => socket })
+    const sessionManager = new Http2SessionManager(url, ping, {
+      createConnection: once(() => socket),
+    })
     this.client = createClient(
       WorkerService,
       createGrpcTransport({
@@ -76,12 +85,9 @@ export class WorkerSession {
       parseCanonicalJson(answer.claims, { maxBytes: maxClaimsBytes }),
       refuse,
     )
-    const evidence: Evidence = {
-      tee,
-      claims,
-      quote: toBase64(answer.quote),
-      collateral: await collateral(tee),
-    }
+    const quote = toBase64(answer.quote)
+    const evidence: Evidence = { tee, claims, quote, collateral: await collateral(tee) }
+    decode(evidenceDecoder, evidence, refuse)
     return { evidence, nonce: toHex(nonce), generation: answer.enclaveGeneration }
   }
 
@@ -98,15 +104,20 @@ export class WorkerSession {
     return this.client.watchStatus({ intervalMs }, { signal: this.ended.signal })
   }
 
-  /** Runs a batch; yields updates as they come. Ends with the batch, throws when the connection ends. */
+  /**
+   * Runs a batch; yields updates as they come. Ends with the batch, throws when the connection
+   * ends or some time after the last deadline of the batch.
+   */
   async *execute(
     attempts: readonly Attempt[],
     log: LogIdentity,
     inline: readonly InlineArtifact[],
+    remainingMs: number,
   ): AsyncGenerator<readonly AttemptUpdate[]> {
     const request = { attempts: [...attempts], log, inline: [...inline] }
-    for await (const { updates } of this.client.execute(request, { signal: this.ended.signal }))
-      yield updates
+    const timeoutMs = Math.max(0, remainingMs) + executeSlackMs
+    const answers = this.client.execute(request, { timeoutMs, signal: this.ended.signal })
+    for await (const { updates } of answers) yield updates
   }
 
   async abort(jobUids: readonly string[]): Promise<void> {
@@ -126,5 +137,19 @@ export class WorkerSession {
   close(): void {
     this.ended.abort()
     this.socket.destroy()
+  }
+}
+
+/** There is one socket. A peer that ends HTTP/2 on it (GOAWAY) has ended the connection. */
+function once(connect: () => Duplex): () => Duplex {
+  let used = false
+  return () => {
+    const socket = connect()
+    if (used) {
+      socket.destroy()
+      throw fail('WORKER_LOST', 'the worker ended its HTTP/2 session')
+    }
+    used = true
+    return socket
   }
 }

@@ -5,7 +5,7 @@ import type { TeeCapabilities, WorkerUsage } from '@vorta/api'
 import type { Appraisal } from '../attestation/appraiser.ts'
 import type { WorkerRecord } from '../records.ts'
 import type { Requirements, WorkerView } from '../scheduler/plugin.ts'
-import type { WorkerSession } from './session.ts'
+import type { WorkerCalls } from './session.ts'
 
 /** The enclave whose results are accepted at present. */
 export type AdmittedEnclave = {
@@ -20,7 +20,7 @@ export type WorkerState = 'READY' | 'DRAINING' | 'LOST' | 'NOT_READY'
 
 export class ClusterWorker {
   record: WorkerRecord
-  session: WorkerSession | undefined
+  session: WorkerCalls | undefined
   version = ''
   tee: TeeCapabilities | undefined
   usage: WorkerUsage | undefined
@@ -33,6 +33,8 @@ export class ClusterWorker {
   latencyMs = 0
   heartbeatAt = 0
   heartbeats = 0
+  /** When its enclave was last challenged. */
+  challengedAt = 0
   readonly cached = new Set<string>()
   private readonly promised = new Map<string, Requirements>()
   private promisedMemory = 0
@@ -54,6 +56,15 @@ export class ClusterWorker {
 
   private get attested(): boolean {
     return this.enclave !== undefined && this.enclave.generation === this.generation
+  }
+
+  /** Forgets what was true of the connection before: the next one proves it anew. */
+  disconnect(): void {
+    this.session = undefined
+    this.enclave = undefined
+    this.enclaveReady = false
+    this.usage = undefined
+    this.cached.clear()
   }
 
   /** Counts an attempt's resources as taken until `release`. */
@@ -85,7 +96,8 @@ export class ClusterWorker {
       id: this.id,
       ready: this.session !== undefined && this.enclaveReady && usage !== undefined,
       draining: this.draining,
-      tee: tee?.kind ?? '',
+      // What the evidence proved, not what the worker says.
+      tee: this.enclave?.tee ?? tee?.kind ?? '',
       quotes: tee?.quotes ?? false,
       attested: this.attested,
       attestationCode: this.appraisal?.code ?? '',

@@ -28,8 +28,7 @@ export class Control {
   constructor(deps: ControlDeps) {
     this.deps = deps
     this.timers = new Timers(deps.clock, (uids) => {
-      // A failed commit has already stopped the process.
-      for (const uid of uids) this.due(uid).catch(() => {})
+      for (const uid of uids) deps.table.guard(this.due(uid))
     })
   }
 
@@ -46,7 +45,7 @@ export class Control {
   }
 
   async cancel(id: string, etag: string): Promise<JobRecord> {
-    const job = await this.find(id)
+    const job = this.live(id) ?? (await this.refuse(id))
     if (etag !== '' && etag !== String(job.record.version)) {
       throw fail('STORE_CONFLICT', `jobs/${id}: expected etag ${etag}, got ${job.record.version}`, {
         hints: ['get the job again'],
@@ -56,7 +55,7 @@ export class Control {
   }
 
   async stop(id: string, graceMs: number): Promise<JobRecord> {
-    const job = await this.find(id)
+    const job = this.live(id) ?? (await this.refuse(id))
     const now = this.deps.clock.now()
     if (job.record.state === 'QUEUED') return this.end(job, cancelled(job.record, stopped, now))
     const mutation = this.deps.table.stage(job, stopping(job.record, now + graceMs, now))
@@ -70,12 +69,18 @@ export class Control {
     this.timers.stop()
   }
 
-  private async find(id: string): Promise<LiveJob> {
+  /** Without an await: what is found here must not end before the caller stages its transition. */
+  private live(id: string): LiveJob | undefined {
     const job = this.deps.table.byId(id)
-    if (job && !isTerminal(job.record.state)) return job
+    return job && !isTerminal(job.record.state) ? job : undefined
+  }
+
+  private async refuse(id: string): Promise<never> {
+    const ended = this.deps.table.byId(id)?.record.state
     const stored = await this.deps.store.job(id)
     if (!stored) throw fail('JOB_NOT_FOUND', `jobs/${id} does not exist`)
-    throw fail('JOB_FINISHED', `jobs/${id} has ended: ${stored.state}`)
+    // Memory is ahead of the disk while the end of a job is being written.
+    throw fail('JOB_FINISHED', `jobs/${id} has ended: ${ended ?? stored.state}`)
   }
 
   private async end(job: LiveJob, step: Step): Promise<JobRecord> {

@@ -5,13 +5,19 @@
 
 import { create } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
-import { type Attempt, AttemptSchema, type AttemptUpdate } from '@vorta/api'
+import {
+  type Attempt,
+  AttemptSchema,
+  type AttemptUpdate,
+  type AttemptUpdate_Failure,
+} from '@vorta/api'
 import { type Clock, fromHex, VortaError } from '@vorta/core'
 import type { Logger } from '@vorta/core/log'
 import type { ArtifactStore } from '../artifacts/artifact-store.ts'
+import { cutText, readFailure } from '../cluster/reported.ts'
 import type { InlineArtifact, LogIdentity } from '../cluster/session.ts'
 import type { AdmittedEnclave, ClusterWorker } from '../cluster/worker.ts'
-import type { Metrics } from '../metrics.ts'
+import { codeLabel, type Metrics } from '../metrics.ts'
 import type { Mutation } from '../store/store.ts'
 import type { JobTable, LiveJob } from './job-table.ts'
 import { failed, isCurrent, type JobError, lost, running, starting } from './transitions.ts'
@@ -43,34 +49,56 @@ export type DispatchDeps = {
 const inlineLimit = 64 * 1024
 const inlineTotal = 8 * 1024 * 1024
 
+// A result is held in memory until it is recorded, so a larger one is dropped at once.
+const maxEnvelopeBytes = 128 * 1024
+const maxTraceBytes = 1024 * 1024
+
 type Sent = { readonly job: LiveJob; readonly attempt: number }
+
+/** What one call carries, by uid. */
+type Batch = ReadonlyMap<string, Sent>
 
 export class Dispatch {
   private readonly deps: DispatchDeps
+  private closed = false
 
   constructor(deps: DispatchDeps) {
     this.deps = deps
   }
 
+  /** From now on attempts that break off are left as they are: the next start voids them at no cost. */
+  close(): void {
+    this.closed = true
+  }
+
   async send(worker: ClusterWorker, jobs: readonly LiveJob[]): Promise<void> {
-    const batch: Sent[] = jobs
-      .filter((job) => job.record.state === 'PLACED')
-      .map((job) => ({ job, attempt: job.record.attempt }))
-    for (const job of jobs) if (job.record.state !== 'PLACED') worker.release(job.record.uid)
+    const batch = new Map<string, Sent>()
+    for (const job of jobs) {
+      const { uid, state, attempt } = job.record
+      if (state === 'PLACED') batch.set(uid, { job, attempt })
+      else worker.release(uid)
+    }
     const { session, enclave } = worker
     let failure: JobError = { code: 'WORKER_LOST', message: `the connection to ${worker.id} ended` }
     try {
-      if (session && enclave) {
-        const attempts = batch.map(({ job }) => attemptMessage(job))
-        const inline = await this.inlineArtifacts(worker, batch)
-        for await (const updates of session.execute(attempts, this.deps.logIdentity, inline)) {
+      if (session && enclave && batch.size > 0) {
+        const sent = [...batch.values()].map(({ job }) => job)
+        const remainingMs =
+          Math.max(...sent.map(({ record }) => record.expiresAt)) - this.deps.clock.now()
+        const updateStream = session.execute(
+          sent.map(attemptMessage),
+          this.deps.logIdentity,
+          await this.inlineArtifacts(worker, sent),
+          remainingMs,
+        )
+        for await (const updates of updateStream) {
           await this.onUpdates(worker, enclave, batch, updates)
         }
         failure = { code: 'WORKER_LOST', message: `${worker.id} ended the batch without a result` }
       }
     } catch (thrown) {
       this.deps.log.info(
-        { worker: worker.id, reason: VortaError.from(thrown).message },
+        { worker: worker.id, reason: cutText(VortaError.from(thrown).message, 500) },
         'batch broke off',
       )
     }
@@ -86,9 +114,9 @@ export class Dispatch {
 
   private async inlineArtifacts(
     worker: ClusterWorker,
-    batch: readonly Sent[],
+    jobs: readonly LiveJob[],
   ): Promise<InlineArtifact[]> {
-    const wanted = new Set(batch.flatMap(({ job }) => job.needs.artifacts))
+    const wanted = new Set(jobs.flatMap(({ needs }) => needs.artifacts))
     const inline: InlineArtifact[] = []
     let total = 0
     for (const digest of wanted) {
@@ -104,17 +132,16 @@ export class Dispatch {
   private async onUpdates(
     worker: ClusterWorker,
     enclave: AdmittedEnclave,
-    batch: readonly Sent[],
+    batch: Batch,
     updates: readonly AttemptUpdate[],
   ): Promise<void> {
     const { table, clock, metrics } = this.deps
     const mutations: Mutation[] = []
     const results: UnappraisedResult[] = []
     for (const { jobUid, number, update } of updates) {
-      const job = batch.find(
-        ({ job, attempt }) => job.record.uid === jobUid && attempt === number,
-      )?.job
-      if (!job || job.recording || !isCurrent(job.record, number)) {
+      const sent = batch.get(jobUid)
+      const job = sent?.job
+      if (!job || sent.attempt !== number || job.recording || !isCurrent(job.record, number)) {
         // Given up meanwhile, answered already, or never sent on this stream.
         if (update.case === 'result') metrics.resultsRefused.inc({ code: 'ATTEMPT_FENCED' })
         continue
@@ -126,8 +153,14 @@ export class Dispatch {
       } else if (update.case === 'running' && state !== 'RUNNING') {
         mutations.push(table.stage(job, running(job.record, now)))
       } else if (update.case === 'result') {
+        const { envelope, trace } = update.value
+        if (envelope.length > maxEnvelopeBytes || trace.length > maxTraceBytes) {
+          metrics.resultsRefused.inc({ code: 'TOO_LARGE' })
+          mutations.push(this.loseOne(worker, job, oversized(envelope.length, trace.length)))
+          continue
+        }
         job.recording = true
-        results.push({ job, attempt: number, enclave, ...update.value })
+        results.push({ job, attempt: number, enclave, envelope, trace })
       } else if (update.case === 'failure') {
         mutations.push(this.onFailure(worker, job, update.value))
       }
@@ -137,18 +170,9 @@ export class Dispatch {
     await committed
   }
 
-  private onFailure(
-    worker: ClusterWorker,
-    job: LiveJob,
-    {
-      code,
-      message,
-      hint,
-      retryable,
-    }: { code: string; message: string; hint: string; retryable: boolean },
-  ): Mutation {
-    const error = { code, message, ...(hint ? { hint } : {}) }
-    if (retryable) return this.loseOne(worker, job, error)
+  private onFailure(worker: ClusterWorker, job: LiveJob, failure: AttemptUpdate_Failure): Mutation {
+    const error = readFailure(failure)
+    if (failure.retryable) return this.loseOne(worker, job, error)
     // The enclave decided: the job itself is at fault, not the worker.
     worker.release(job.record.uid)
     return this.deps.table.stage(job, failed(job.record, error, this.deps.clock.now()))
@@ -159,23 +183,25 @@ export class Dispatch {
     const { table, clock, metrics } = this.deps
     worker.release(job.record.uid)
     worker.count('failed')
-    metrics.attemptsLost.inc({ code: error.code })
+    metrics.attemptsLost.inc({ code: codeLabel(error.code) })
     const mutation = table.stage(job, lost(job.record, error, clock.now()))
     if (job.record.state === 'QUEUED') this.deps.requeue(job)
     return mutation
   }
 
-  private async lose(
-    worker: ClusterWorker,
-    batch: readonly Sent[],
-    error: JobError,
-  ): Promise<void> {
-    const owed = batch.filter(
+  private async lose(worker: ClusterWorker, batch: Batch, error: JobError): Promise<void> {
+    if (this.closed) return
+    const owed = [...batch.values()].filter(
       ({ job, attempt }) => !job.recording && isCurrent(job.record, attempt),
     )
     await this.deps.table.commit(owed.map(({ job }) => this.loseOne(worker, job, error)))
   }
 }
+
+const oversized = (envelope: number, trace: number): JobError => ({
+  code: 'TOO_LARGE',
+  message: `result: an envelope of ${envelope} bytes and a trace of ${trace}`,
+})
 
 function attemptMessage({ record, spec, needs }: LiveJob): Attempt {
   return create(AttemptSchema, {

@@ -117,6 +117,11 @@ export class JobTable {
     }
   }
 
+  /** For work that nobody waits for: its failure stops the process, as that of a commit does. */
+  guard(work: Promise<unknown>): void {
+    work.catch((thrown) => this.deps.fatal(VortaError.from(thrown)))
+  }
+
   private end(record: JobRecord): void {
     const job = this.live.get(record.uid)
     if (!job) return

@@ -49,8 +49,8 @@ export type RecorderDeps = {
 // One checkpoint is signed and one flush made per batch.
 const maxBatch = 512
 
+// The dispatcher lets no larger one through.
 const maxEnvelopeBytes = 128 * 1024
-const maxTraceBytes = 1 << 20
 
 type Pending = { readonly worker: ClusterWorker; readonly result: UnappraisedResult }
 type Appraised = Pending & { readonly statement: ReceiptStatement; readonly envelopeSha256: string }
@@ -66,8 +66,10 @@ export class Recorder {
 
   add(worker: ClusterWorker, results: readonly UnappraisedResult[]): void {
     for (const result of results) this.pending.push({ worker, result })
-    // A failed commit has already stopped the process.
-    this.draining ??= this.drain().catch(() => {})
+    if (this.draining || this.pending.length === 0) return
+    this.draining = this.drain()
+    // Jobs may be staged as ended whose receipts are not written: there is no going on.
+    this.deps.table.guard(this.draining)
   }
 
   /** Resolves when all that was added is recorded. */
@@ -135,11 +137,7 @@ export class Recorder {
       worker.release(result.job.record.uid)
       worker.count('succeeded')
     }
-    const traces = good.map(({ result, statement }) =>
-      this.deps.artifacts.put(`sha256:${statement.predicate.trace}`, result.trace),
-    )
-    const [append] = await Promise.all([log.prepare(entries), ...traces])
-    mutations.unshift(append)
+    mutations.unshift(await log.prepare(entries))
     for (const worker of new Set(good.map((item) => item.worker))) {
       mutations.push({ kind: 'put-worker', worker: worker.record })
     }
@@ -154,6 +152,9 @@ export class Recorder {
     const { job } = pending.result
     try {
       const statement = await this.verify(pending.result)
+      // Before anything is staged: a full disk costs this attempt and nothing else.
+      const { trace } = statement.predicate
+      await this.deps.artifacts.put(`sha256:${trace}`, pending.result.trace)
       const envelopeSha256 = toHex(this.deps.crypto.sha256(pending.result.envelope))
       return { ...pending, statement, envelopeSha256 }
     } catch (thrown) {
@@ -181,7 +182,7 @@ export class Recorder {
     const statement = decodeStatement(payload)
     requireSubject(crypto, statement)
     const { predicate } = statement
-    const { record, proof: asked } = job
+    const { record, proof: asked, needs } = job
     const facts: readonly (readonly [what: string, expected: string, got: string])[] = [
       ['job', `${record.uid} jobs/${record.id}`, `${predicate.job.uid} ${predicate.job.name}`],
       [
@@ -206,7 +207,13 @@ export class Recorder {
       if (expected !== got)
         throw fail('RESULT_MISMATCH', `statement: ${what}: expected ${expected}, got ${got}`)
     }
-    if (trace.length > maxTraceBytes) throw fail('TOO_LARGE', `trace: ${trace.length} bytes`)
+    // The worker may have changed its enclave since the job was placed on it.
+    if (needs.tees.length > 0 && !needs.tees.includes(enclave.tee)) {
+      throw fail(
+        'RESULT_MISMATCH',
+        `enclave: expected ${needs.tees.join(' or ')}, got ${enclave.tee}`,
+      )
+    }
     return statement
   }
 }

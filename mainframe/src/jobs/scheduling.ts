@@ -37,6 +37,7 @@ const classOf = ({ artifacts: _any, ...needs }: Requirements): string => JSON.st
 export class Scheduling {
   private readonly classes = new Map<string, WaitingClass>()
   private scheduled = false
+  private closed = false
   private readonly deps: SchedulingDeps
 
   constructor(deps: SchedulingDeps) {
@@ -62,13 +63,17 @@ export class Scheduling {
     return this.decide(job, this.views())
   }
 
+  /** No more rounds: what waits goes on waiting. */
+  close(): void {
+    this.closed = true
+  }
+
   private kick(): void {
     if (this.scheduled) return
     this.scheduled = true
     setImmediate(() => {
       this.scheduled = false
-      // A failed commit has already stopped the process.
-      this.round().catch(() => {})
+      if (!this.closed) this.deps.table.guard(this.round())
     })
   }
 

@@ -1,6 +1,7 @@
 // The life of a job, as pure functions from one row to the next. Times, tokens
 // and reasons are inputs; nothing here looks at a clock or a worker.
 
+import { fail } from '@vorta/core'
 import type { JobRecord, JobState, NewEvent } from '../records.ts'
 import { isTerminal } from '../records.ts'
 
@@ -8,7 +9,25 @@ export type Step = { readonly job: JobRecord; readonly event: NewEvent }
 
 type Change = Partial<Omit<JobRecord, 'uid' | 'id' | 'version'>>
 
+const ends = ['SUCCEEDED', 'FAILED', 'CANCELLED', 'EXPIRED'] as const
+
+/** The state machine: where each state may lead. A final state leads nowhere. */
+const arrows: Readonly<Record<JobState, readonly JobState[]>> = {
+  QUEUED: ['PLACED', 'CANCELLED', 'EXPIRED'],
+  // Updates come in batches, so a worker may be ahead of what it has told.
+  PLACED: ['STARTING', 'RUNNING', 'QUEUED', ...ends],
+  STARTING: ['RUNNING', 'QUEUED', ...ends],
+  RUNNING: ['QUEUED', ...ends],
+  SUCCEEDED: [],
+  FAILED: [],
+  CANCELLED: [],
+  EXPIRED: [],
+}
+
+/** Throws INTERNAL for an arrow that the machine does not have: the caller is at fault, not the job. */
 function step(job: JobRecord, change: Change, type: string, message: string, time: number): Step {
+  const allowed = change.state ? arrows[job.state].includes(change.state) : !isTerminal(job.state)
+  if (!allowed) throw fail('INTERNAL', `job ${job.uid}: ${type} is not possible in ${job.state}`)
   const next: JobRecord = { ...job, ...change, version: job.version + 1 }
   return { job: next, event: eventOf(next, type, message, time) }
 }

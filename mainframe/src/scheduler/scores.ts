@@ -4,7 +4,8 @@
 import { proofsPerSecond } from './filters.ts'
 import type { ScorePlugin } from './plugin.ts'
 
-const clamp = (value: number): number => Math.min(1, Math.max(0, value))
+/** What is not a number is the worst score, and never breaks the order of the others. */
+const clamp = (value: number): number => (value > 0 ? Math.min(1, value) : 0)
 const share = (part: number, whole: number): number => (whole > 0 ? clamp(part / whole) : 0)
 
 // A worker at this round trip gets half of the latency score.

@@ -2,13 +2,17 @@
 // that no longer applies is not removed; the owner looks at the job when told.
 
 import type { Clock } from '@vorta/core'
+import { Heap } from './heap.ts'
 
 // setTimeout counts in 32 bits; later deadlines are simply looked at again.
 const longestDelayMs = 2 ** 31 - 1
 
+type Deadline = { readonly at: number; readonly uid: string }
+
 export class Timers {
-  private readonly deadlines: { at: number; uid: string }[] = []
+  private readonly deadlines = new Heap<Deadline>((a, b) => a.at < b.at)
   private timer: NodeJS.Timeout | undefined
+  private stopped = false
   private readonly clock: Clock
   private readonly due: (uids: readonly string[]) => void
 
@@ -18,27 +22,22 @@ export class Timers {
   }
 
   set(uid: string, at: number): void {
-    let low = 0
-    let high = this.deadlines.length
-    // Kept sorted with the soonest last: deadlines mostly come in rising order of time,
-    // so insertion is near the front and cheap enough for the tens of thousands a node holds.
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((this.deadlines[middle] as { at: number }).at > at) low = middle + 1
-      else high = middle
-    }
-    this.deadlines.splice(low, 0, { at, uid })
-    this.arm()
+    if (this.stopped) return
+    const deadline = { at, uid }
+    this.deadlines.push(deadline)
+    if (this.deadlines.peek() === deadline) this.arm()
   }
 
+  /** Nothing falls due any more, not even what is set later. */
   stop(): void {
+    this.stopped = true
     clearTimeout(this.timer)
-    this.deadlines.length = 0
+    this.deadlines.clear()
   }
 
   private arm(): void {
     clearTimeout(this.timer)
-    const next = this.deadlines.at(-1)
+    const next = this.deadlines.peek()
     if (!next) return
     const delay = Math.min(Math.max(0, next.at - this.clock.now()), longestDelayMs)
     this.timer = setTimeout(() => this.fire(), delay)
@@ -48,8 +47,9 @@ export class Timers {
   private fire(): void {
     const now = this.clock.now()
     const uids: string[] = []
-    while (this.deadlines.length > 0 && (this.deadlines.at(-1) as { at: number }).at <= now) {
-      uids.push((this.deadlines.pop() as { uid: string }).uid)
+    for (let next = this.deadlines.peek(); next && next.at <= now; next = this.deadlines.peek()) {
+      uids.push(next.uid)
+      this.deadlines.pop()
     }
     if (uids.length > 0) this.due(uids)
     this.arm()

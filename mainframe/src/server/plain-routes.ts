@@ -70,11 +70,13 @@ export function plainRoutes(deps: PlainRoutesDeps): Handler {
     }
     const path = (request.url ?? '/').split('?')[0] as string
     const readable = request.method === 'GET' || request.method === 'HEAD'
-    answer(readable ? path : '').then(respond, (thrown) => {
-      const { code, message } = VortaError.from(thrown)
-      respond(
-        code === 'INTERNAL' ? text(500, 'internal error\n') : text(404, `${code}: ${message}\n`),
-      )
-    })
+    answer(readable ? path : '')
+      .catch((thrown) => {
+        const { code, message } = VortaError.from(thrown)
+        const line = `${code}: ${message}\n`
+        return code === 'INTERNAL' ? text(500, 'internal error\n') : text(404, line)
+      })
+      .then(respond)
+      .catch(() => response.destroy()) // whoever asked has left meanwhile
   }
 }
