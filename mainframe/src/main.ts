@@ -1,9 +1,10 @@
 // The command `vorta-mainframe`.
 
 import { parseArgs } from 'node:util'
-import { VortaError } from '@vorta/core'
+import { fail, VortaError } from '@vorta/core'
 import { loadConfig } from '@vorta/core/config'
-import { mainframeConfig } from './config.ts'
+import { decode } from '@vorta/core/decode'
+import { listenAddress, mainframeConfig } from './config.ts'
 import { startMainframe } from './mainframe.ts'
 import { version } from './version.ts'
 
@@ -30,6 +31,9 @@ function report(thrown: unknown): void {
   process.stderr.write(`docs: docs/errors.md#${error.code.toLowerCase()}\n`)
 }
 
+const readListen = (text: string): string =>
+  decode(listenAddress, text, (fault) => fail('CONFIG_INVALID', `--listen: ${fault}`))
+
 async function main(argv: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...argv],
@@ -53,7 +57,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const file = loadConfig(values.config, mainframeConfig)
   const config = {
     ...file,
-    ...(values.listen ? { listen: values.listen } : {}),
+    ...(values.listen === undefined ? {} : { listen: readListen(values.listen) }),
     ...(values['data-folder'] ? { dataFolder: values['data-folder'] } : {}),
   }
   const mainframe = await startMainframe(config, (error) => {

@@ -1,7 +1,7 @@
 // Puts the parts together. Everything that holds state or a resource is made
 // here, handed on explicitly, and closed in the reverse order.
 
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { connectNodeAdapter } from '@connectrpc/connect-node'
@@ -13,10 +13,7 @@ import {
   LogService,
   ReceiptService,
 } from '@vorta/api'
-import { type AttestationPolicy, policyDecoder } from '@vorta/attestation'
-import { measureProgram } from '@vorta/attestation/measurement/files'
-import { fail, systemClock, systemRandom, toHex, type VortaError } from '@vorta/core'
-import { loadConfig } from '@vorta/core/config'
+import { systemClock, systemRandom, type VortaError } from '@vorta/core'
 import { nodeCrypto } from '@vorta/core/crypto-node'
 import { createLogger } from '@vorta/core/log'
 import { artifactService } from './api/artifact-service.ts'
@@ -43,11 +40,12 @@ import { openLogReader } from './log/log-reader.ts'
 import { openLog } from './log/log-writer.ts'
 import { createMetrics } from './metrics.ts'
 import { weighted } from './scheduler/scores.ts'
-import { authenticate, observe } from './server/interceptors.ts'
+import { gate, observe } from './server/interceptors.ts'
 import { plainRoutes } from './server/plain-routes.ts'
 import { openPort } from './server/port.ts'
 import { openTokens } from './server/tokens.ts'
 import { acceptWorkers } from './server/upgrade.ts'
+import { loadPolicy, loadTls, splitAddress } from './settings.ts'
 import { becomeLeader } from './store/leader.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 
@@ -61,18 +59,24 @@ export async function startMainframe(
   config: MainframeConfig,
   fatal: (error: VortaError) => void,
 ): Promise<Mainframe> {
+  let state: 'up' | 'stopping' | 'stopped' = 'up'
+  // Once all is stopped, a write that comes late fails, and nothing is lost by it.
+  const onFault = (error: VortaError) => {
+    if (state !== 'stopped') fatal(error)
+  }
   const clock = systemClock
   const log = createLogger('mainframe', config.log.level)
   const dataFolder = resolve(config.dataFolder)
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 })
   const [host, port] = splitAddress(config)
+  const tls = loadTls(config)
   const metrics = createMetrics()
   const policy = loadPolicy(config)
   const store = await openSqliteStore(dataFolder)
   const leadership = await becomeLeader(store, {
     holder: `${hostname()}/${process.pid}`,
     clock,
-    fatal,
+    fatal: onFault,
   })
   const tokens = openTokens(dataFolder)
   const artifacts = openArtifactStore(join(dataFolder, 'artifacts'), {
@@ -89,7 +93,14 @@ export async function startMainframe(
 
   const bus = new EventBus()
   const appraiser = createAppraiser(nodeCrypto, policy, clock)
-  const table = new JobTable({ store, epoch: leadership.epoch, bus, clock, metrics, fatal })
+  const table = new JobTable({
+    store,
+    epoch: leadership.epoch,
+    bus,
+    clock,
+    metrics,
+    fatal: onFault,
+  })
   const cluster = new Cluster({
     store,
     commit: (mutations) => table.commit(mutations),
@@ -130,8 +141,7 @@ export async function startMainframe(
     clock,
     random: systemRandom,
     metrics,
-    // A failed commit has already stopped the process.
-    dispatch: (worker, jobs) => void dispatch.send(worker, jobs).catch(() => {}),
+    dispatch: (worker, jobs) => table.guard(dispatch.send(worker, jobs)),
   })
   const control: Control = new Control({
     table,
@@ -157,7 +167,6 @@ export async function startMainframe(
     placeOnPaper: (job) => scheduling.placeOnPaper(job),
   })
   const pageTokens = createPageTokens()
-  let stopping = false
   const routes = plainRoutes({
     metrics,
     log: reader,
@@ -170,7 +179,7 @@ export async function startMainframe(
       }
       metrics.logSize.set(logWriter.size)
     },
-    notReady: () => (stopping ? 'stopping' : undefined),
+    notReady: () => (state === 'up' ? undefined : 'stopping'),
   })
   const handler = connectNodeAdapter({
     routes: (router) => {
@@ -190,7 +199,8 @@ export async function startMainframe(
       router.service(ReceiptService, receiptService({ store, log: reader, logIdentity }))
       router.service(LogService, logService({ store, log: reader, logIdentity }))
     },
-    interceptors: [observe(metrics, log), authenticate(tokens)],
+    requestGate: gate({ tokens, metrics, stopping: () => state !== 'up' }),
+    interceptors: [observe(metrics, log)],
     readMaxBytes: largestMessage,
     jsonOptions: { ignoreUnknownFields: false },
     fallback: routes,
@@ -199,9 +209,7 @@ export async function startMainframe(
     host,
     port,
     handler,
-    ...(config.tls
-      ? { tls: { cert: readFileSync(config.tls.certFile), key: readFileSync(config.tls.keyFile) } }
-      : {}),
+    ...(tls ? { tls } : {}),
     onUpgrade: acceptWorkers({
       tokens,
       metrics,
@@ -223,43 +231,22 @@ export async function startMainframe(
   return {
     url: opened.url,
     stop: async () => {
-      stopping = true
+      // New calls are refused first; then nothing new begins; then what is under way ends:
+      // calls get their answers, and results that have arrived their receipts.
+      state = 'stopping'
       clearInterval(leaseWatch)
+      scheduling.close()
       control.close()
+      dispatch.close()
+      bus.close()
       cluster.close()
       await opened.close()
       await recorder.idle()
+      state = 'stopped'
       await leadership.release()
       artifacts.close()
       await store.close()
       log.info('mainframe has stopped')
     },
   }
-}
-
-function splitAddress(config: MainframeConfig): [host: string, port: number] {
-  const at = config.listen.lastIndexOf(':')
-  const host = config.listen.slice(0, at)
-  const loopback = host === 'localhost' || host === '[::1]' || host.startsWith('127.')
-  if (!loopback && !config.tls && !config.insecure) {
-    throw fail(
-      'CONFIG_INVALID',
-      `listen: ${config.listen} is reachable from outside, and no TLS is configured`,
-      {
-        hints: [
-          'set tls.certFile and tls.keyFile',
-          'or set insecure: true behind a proxy that terminates TLS',
-        ],
-      },
-    )
-  }
-  return [host.replace(/^\[|\]$/g, ''), Number(config.listen.slice(at + 1))]
-}
-
-/** The policy file, with the measurement of the enclave that belongs to this very version. */
-function loadPolicy({ attestation }: MainframeConfig): AttestationPolicy {
-  const policy = loadConfig(attestation.policyFile, policyDecoder)
-  const own = toHex(measureProgram(resolve(attestation.enclave)).measurement)
-  const { mrenclave, mrsigner } = policy.measurements
-  return { ...policy, measurements: { mrsigner, mrenclave: [...new Set([...mrenclave, own])] } }
 }

@@ -14,11 +14,17 @@ const refuse = (text: string) =>
     ],
   })
 
+// More than every field at its longest, and short enough for any regular expression.
+const longestFilter = 500
+
+/** Throws FILTER_INVALID. */
 export function parseFilter(text: string): JobFilter {
   const filter: { state?: JobState; worker?: string; verdict?: string } = {}
+  if (text.length > longestFilter) throw refuse(`expected at most ${longestFilter} characters`)
   if (text.trim() === '') return filter
   for (const part of text.split(/ +AND +/)) {
-    const [, field, value = ''] = term.exec(part.trim()) ?? []
+    const [, field = '', value = ''] = term.exec(part.trim()) ?? []
+    if (Object.hasOwn(filter, field)) throw refuse(`expected ${field} once`)
     if (field === 'state' && jobStates.includes(value as JobState)) filter.state = value as JobState
     else if (field === 'worker' && idPattern.test(value.replace(/^workers\//, ''))) {
       filter.worker = value.replace(/^workers\//, '')

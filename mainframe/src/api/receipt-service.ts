@@ -86,6 +86,13 @@ export function logService({
   log,
   logIdentity,
 }: ReceiptServiceDeps): ServiceImpl<typeof LogService> {
+  /** The size asked for, or that of the newest checkpoint. */
+  const sizeOf = async (asked: bigint): Promise<number> => {
+    const newest = await log.size()
+    if (newest === 0) throw fail('LOG_RANGE', 'the log has no entries yet, and so no proofs')
+    return asked === 0n ? newest : Number(asked)
+  }
+
   return {
     getCheckpoint: async () => ({
       checkpoint: await log.checkpoint(),
@@ -93,14 +100,14 @@ export function logService({
     }),
 
     getInclusionProof: async ({ index, size: asked }) => {
-      const size = Number(asked) || (await log.size())
+      const size = await sizeOf(asked)
       const hashes = [...(await log.inclusion(Number(index), size))]
       const row = await store.logEntry(Number(index))
       return { size: BigInt(size), hashes, entry: row?.entry ?? new Uint8Array() }
     },
 
     getConsistencyProof: async ({ oldSize, newSize: asked }) => {
-      const newSize = Number(asked) || (await log.size())
+      const newSize = await sizeOf(asked)
       const hashes = await log.consistency(Number(oldSize), newSize)
       return { newSize: BigInt(newSize), hashes: [...hashes] }
     },

@@ -4,7 +4,7 @@
 
 import type { Duplex } from 'node:stream'
 import type { WatchStatusResponse } from '@vorta/api'
-import { type Clock, fail, VortaError } from '@vorta/core'
+import { type Clock, VortaError } from '@vorta/core'
 import type { Logger } from '@vorta/core/log'
 import type { Appraiser } from '../attestation/appraiser.ts'
 import type { CollateralSource } from '../attestation/collateral.ts'
@@ -66,16 +66,17 @@ export class Cluster {
 
   /**
    * Takes over the socket of a worker that presented the join token; resolves when its
-   * connection has ended. Never rejects. Throws JOIN_REFUSED where the cluster is full.
+   * connection has ended. Never rejects: nobody waits for it.
    */
-  join(workerId: string, socket: Duplex): Promise<void> {
+  async join(workerId: string, socket: Duplex): Promise<void> {
+    const { clock, log, metrics } = this.deps
     const worker = this.members.get(workerId) ?? this.enroll(workerId)
-    return this.serve(worker, socket)
-  }
-
-  private async serve(worker: ClusterWorker, socket: Duplex): Promise<void> {
-    const { clock, log } = this.deps
-    const workerId = worker.id
+    if (!worker) {
+      metrics.joinsRefused.inc({ code: 'JOIN_REFUSED' })
+      log.warn({ worker: workerId }, `the cluster knows ${maxWorkers} workers already`)
+      socket.destroy()
+      return
+    }
     // The newest connection counts: an older one is dead and does not know it yet.
     worker.session?.close()
     worker.disconnect()
@@ -87,7 +88,7 @@ export class Cluster {
       token.revoke()
       if (worker.session !== session) return
       worker.disconnect()
-      this.deps.metrics.forgetWorker(workerId)
+      metrics.forgetWorker(workerId)
       log.info({ worker: workerId }, 'worker disconnected')
     })
     try {
@@ -117,10 +118,8 @@ export class Cluster {
     for (const worker of this.members.values()) worker.session?.close()
   }
 
-  private enroll(id: string): ClusterWorker {
-    if (this.members.size >= maxWorkers) {
-      throw fail('JOIN_REFUSED', `the cluster knows ${maxWorkers} workers already`)
-    }
+  private enroll(id: string): ClusterWorker | undefined {
+    if (this.members.size >= maxWorkers) return undefined
     const worker = new ClusterWorker({
       id,
       createdAt: this.deps.clock.now(),

@@ -20,7 +20,7 @@ const maxSpecBytes = 16_384
 function refuse(field: string, expected: string, got: unknown): never {
   throw fail(
     'INVALID_JOB_SPEC',
-    `spec.${field}: expected ${expected}, got ${JSON.stringify(got)}`,
+    `spec.${field}: expected ${expected}, got ${JSON.stringify(got).slice(0, 80)}`,
     {
       meta: { field: `spec.${field}` },
       hints: ['see `vorta-cli help job-spec`'],
@@ -48,6 +48,8 @@ export function validateSpec(spec: JobSpec | undefined): ValidSpec {
       meta: { field: 'spec' },
     })
   refuseUnknown(spec, 'spec')
+  for (const part of ['resources', 'placement', 'retry', 'timeout'] as const)
+    refuseUnknown(spec[part], `spec.${part}`)
   if (spec.work.case !== 'proof') refuse('proof', 'a proof to verify', spec.work.case ?? null)
   const proof = spec.work.value
   refuseUnknown(proof, 'spec.proof')
@@ -81,7 +83,16 @@ export function validateSpec(spec: JobSpec | undefined): ValidSpec {
   check(workers.length <= 100, 'placement.workers', 'at most 100 workers', workers.length)
   for (const worker of workers)
     check(idPattern.test(worker), 'placement.workers', 'worker ids', worker)
-  const timeoutMs = spec.timeout ? durationMs(spec.timeout) : specDefaults.timeoutMs
+  const { timeout } = spec
+  const timeoutMs = timeout ? durationMs(timeout) : specDefaults.timeoutMs
+  // Durations with other nanoseconds have no JSON form, and so no digest.
+  if (timeout)
+    check(
+      timeout.nanos >= 0 && timeout.nanos < 1e9,
+      'timeout.nanos',
+      '0 to 999999999',
+      timeout.nanos,
+    )
   check(
     timeoutMs >= 100 && timeoutMs <= longestTimeoutMs,
     'timeout',
@@ -113,8 +124,8 @@ export function validateSpec(spec: JobSpec | undefined): ValidSpec {
 }
 
 /** JSON refuses unknown fields while parsing; the binary form keeps them aside, and they are refused here. */
-function refuseUnknown(message: Message, field: string): void {
-  if (message.$unknown?.length) {
+function refuseUnknown(message: Message | undefined, field: string): void {
+  if (message?.$unknown?.length) {
     const numbers = message.$unknown.map((unknown) => unknown.no).join(', ')
     throw fail('INVALID_JOB_SPEC', `${field}: unknown field number ${numbers}`, { meta: { field } })
   }

@@ -41,6 +41,9 @@ export type Submitted = {
 const requestIdPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const requestIdLifetimeMs = 24 * 3_600_000
 
+// A live job takes some kilobytes of memory; beyond this the cluster does not keep up anyway.
+const maxLiveJobs = 500_000
+
 export function createSubmission(
   deps: SubmissionDeps,
 ): (request: CreateJobRequest) => Promise<Submitted> {
@@ -53,6 +56,9 @@ export function createSubmission(
       return { record: job.record, spec: job.spec, placement: deps.placeOnPaper(job) }
     }
     await requireArtifacts(job)
+    if (table.size >= maxLiveJobs) {
+      throw fail('UNAVAILABLE', `the cluster holds ${table.size} jobs that have not ended`)
+    }
     const event = eventOf(job.record, 'Queued', 'stored', job.record.createdAt)
     const before = await table.create(job, event, requestKey(request, job))
     if (before !== undefined) return earlier(before)

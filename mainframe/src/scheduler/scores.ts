@@ -57,7 +57,9 @@ export const scores: readonly ScorePlugin[] = [
 ]
 
 /** The plugins with configured weights in place of their own, scaled to sum to 1. */
-export function weighted(configured: Readonly<Record<string, number>>): readonly ScorePlugin[] {
+export function weighted(
+  configured: Readonly<Record<string, number | undefined>>,
+): readonly ScorePlugin[] {
   const chosen = scores.map((plugin) => ({
     ...plugin,
     weight: configured[plugin.name] ?? plugin.weight,

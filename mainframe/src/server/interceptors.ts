@@ -1,12 +1,7 @@
 // What every call passes: who calls and what may they, before anything of the
 // call is read; how long did it take; and errors in the one form that clients know.
 
-import {
-  Code,
-  type ConnectError,
-  type HandlerContext,
-  type Interceptor,
-} from '@connectrpc/connect'
+import { Code, type ConnectError, type HandlerContext, type Interceptor } from '@connectrpc/connect'
 import { ArtifactService, toConnectError } from '@vorta/api'
 import { fail, VortaError } from '@vorta/core'
 import type { Logger } from '@vorta/core/log'

@@ -6,22 +6,39 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fail } from '@vorta/core'
 
 export type Role = 'admin' | 'worker'
+
+// What an operator may put in place of a token that was made here.
+const tokenPattern = /^[A-Za-z0-9_-]{32,256}$/
 
 const hash = (token: string): Buffer => createHash('sha256').update(token).digest()
 
 const newToken = (kind: string): string => `vorta_${kind}_${randomBytes(32).toString('base64url')}`
 
 function loadOrMake(path: string, kind: string): string {
-  try {
-    return readFileSync(path, 'utf8').trim()
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  const stored = read(path)
+  if (stored !== undefined) {
+    if (!tokenPattern.test(stored)) {
+      throw fail('CONFIG_INVALID', `${path}: expected a token of 32 characters or more`, {
+        hints: ['remove the file to have a new one made'],
+      })
+    }
+    return stored
   }
   const token = newToken(kind)
   writeFileSync(path, `${token}\n`, { mode: 0o600, flag: 'wx', flush: true })
   return token
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw fail('CONFIG_INVALID', `${path}: cannot be read`, { cause })
+  }
 }
 
 export type Tokens = {

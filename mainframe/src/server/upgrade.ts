@@ -29,16 +29,19 @@ export function acceptWorkers({ tokens, metrics, log, join }: UpgradeDeps) {
       // HTTP/2 takes over the socket's handle, so the answer has to be out before (over TLS,
       // Node aborts otherwise).
       const switching = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${workerProtocol}\r\n\r\n`
-      socket.write(switching, () => join(workerId, socket))
+      socket.write(switching, (error) => {
+        if (!error && !socket.destroyed) join(workerId, socket)
+      })
     } catch (thrown) {
       const { code, message } = VortaError.from(thrown)
       metrics.joinsRefused.inc({ code })
       log.warn({ code, from: request.socket.remoteAddress }, 'worker refused at the door')
       const body = JSON.stringify({ code, message })
-      socket.end(
+      const answer =
         `HTTP/1.1 ${statusOf[code as Code] ?? '400 Bad Request'}\r\nContent-Type: application/json\r\n` +
-          `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-      )
+        `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`
+      // The other side may never close; it is not waited for.
+      socket.end(answer, () => socket.destroy())
     }
   }
 }
