@@ -12,7 +12,7 @@ import { cancelled, expired, type Step, stopping } from './transitions.ts'
 export type ControlDeps = {
   readonly table: JobTable
   readonly store: Pick<Store, 'job'>
-  readonly cluster: Cluster
+  readonly cluster: Pick<Cluster, 'get'>
   readonly dispatch: Dispatch
   readonly clock: Clock
   readonly enqueue: (job: LiveJob) => void

@@ -15,7 +15,7 @@ import { placed, unplaceable } from './transitions.ts'
 
 export type SchedulingDeps = {
   readonly table: JobTable
-  readonly cluster: Cluster
+  readonly cluster: Pick<Cluster, 'get' | 'all'>
   readonly plugins: readonly ScorePlugin[]
   readonly clock: Clock
   readonly random: Random
