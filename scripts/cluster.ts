@@ -38,6 +38,17 @@ export type TestCluster = {
   stop(): Promise<void>
 }
 
+const children = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL')
+})
+
+/** Sees to it that a child does not outlive this process, unless that is killed itself. */
+export function killAtExit(child: ChildProcess): void {
+  children.add(child)
+  child.once('exit', () => children.delete(child))
+}
+
 /** Starts a program of ours with its log going to a file; stdout can be read. */
 function start(
   name: string,
@@ -51,6 +62,7 @@ function start(
     env: { NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/node'), ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  killAtExit(process_)
   const log = createWriteStream(join(folder, `${name}.log`), { flags: 'a' })
   process_.stderr?.pipe(log)
   const exited = once(process_, 'exit').then(([code]) => code as number | null)

@@ -31,7 +31,7 @@ for (const [group, concurrency] of [
   const stream = run({
     files: group.map((file) => join(root, file)),
     concurrency,
-    timeout: 900_000,
+    timeout: 300_000,
   })
   stream.on('test:pass', ({ details, skip }) => {
     if (details.type === 'suite') return

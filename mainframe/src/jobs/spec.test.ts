@@ -135,7 +135,19 @@ suite('a job spec', () => {
     ]) {
       assert.equal(sha256(validateSpec(other).canonical), expected)
     }
-    // The digest of this spec, once and for all: receipts bind it.
-    assert.equal(sha256(validateSpec(testSpec()).canonical), 'bd8c')
+  })
+
+  test('is hashed as its fields in order, and nothing else', () => {
+    const { canonical, proof } = validateSpec(
+      testSpec({ priority: 7, resources: { epcBytes: 1n } }),
+    )
+    const fields =
+      `"curve":"bn254","encoding":"snarkjs","proof":"${proof.proof}",` +
+      `"publicInputs":"${proof.publicInputs}","system":"groth16",` +
+      `"verificationKey":"${proof.verificationKey}"`
+    assert.equal(
+      new TextDecoder().decode(canonical),
+      `{"priority":7,"proof":{${fields}},"resources":{"epcBytes":"1"}}`,
+    )
   })
 })

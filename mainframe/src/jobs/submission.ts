@@ -80,8 +80,9 @@ export function createSubmission(
         },
       )
     }
-    const uid = newId('j', clock, deps.random)
     const createdAt = clock.now()
+    // Of the same moment, so that the order of uids is the order of creation times.
+    const uid = newId('j', { now: () => createdAt }, deps.random)
     const record: JobRecord = {
       uid,
       id: jobId || uid,

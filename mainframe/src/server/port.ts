@@ -91,6 +91,7 @@ export async function openPort(options: PortOptions): Promise<Port> {
           ),
         ),
   )
+  server.on('tlsClientError', (_, socket: Socket) => socket.destroy()) // Node leaves that to us
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
     socket.setNoDelay(true)

@@ -59,7 +59,7 @@ export const specOf = (members: MessageInitShape<typeof ProofSpecSchema> = {}): 
 })
 
 export const testSpec = (members: SpecInit = {}) =>
-  create(JobSpecSchema, { ...specOf(), ...members })
+  create(JobSpecSchema, { ...specOf(), ...members } as SpecInit)
 
 export const temporaryFolder = () => mkdtempSync(join(tmpdir(), 'vorta-mainframe-test-'))
 
