@@ -72,6 +72,7 @@ export async function startMainframe(
   const tls = loadTls(config)
   const metrics = createMetrics()
   const policy = loadPolicy(config)
+  metrics.simulatedAccepted.set(policy.simulated ? 1 : 0)
   const store = await openSqliteStore(dataFolder)
   const leadership = await becomeLeader(store, {
     holder: `${hostname()}/${process.pid}`,

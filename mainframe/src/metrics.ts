@@ -63,6 +63,11 @@ export function createMetrics() {
     workers: gauge('workers', 'Workers by state.', ['state']),
     ...byWorker,
     logSize: gauge('log_size', 'Entries in the transparency log.', []),
+    simulatedAccepted: gauge(
+      'simulated_accepted',
+      '1 where the policy accepts SIMULATED enclaves, whose receipts prove nothing about hardware.',
+      [],
+    ),
     commitSeconds: histogram(
       'log_append_seconds',
       'Time to appraise, log and commit a batch of results.',
