@@ -27,14 +27,9 @@ import { createAppraiser } from './attestation/appraiser.ts'
 import { createCollateralSource } from './attestation/collateral.ts'
 import { Cluster } from './cluster/cluster.ts'
 import type { MainframeConfig } from './config.ts'
-import { Control } from './jobs/control.ts'
-import { Dispatch } from './jobs/dispatch.ts'
 import { EventBus } from './jobs/event-bus.ts'
+import { startJobEngine } from './jobs/job-engine.ts'
 import { JobTable } from './jobs/job-table.ts'
-import { Recorder } from './jobs/recorder.ts'
-import { recoverJobs } from './jobs/recovery.ts'
-import { Scheduling } from './jobs/scheduling.ts'
-import { createSubmission } from './jobs/submission.ts'
 import { openLogKey } from './log/log-key.ts'
 import { openLogReader } from './log/log-reader.ts'
 import { openLog } from './log/log-writer.ts'
@@ -114,59 +109,23 @@ export async function startMainframe(
     heartbeatMs: config.workers.heartbeat,
     maxEvidenceAgeMs: config.attestation.maxEvidenceAge,
   })
-  const dispatch: Dispatch = new Dispatch({
+  await cluster.load()
+  const engine = await startJobEngine({
+    store,
     table,
+    cluster,
     artifacts,
+    transparencyLog: logWriter,
     logIdentity,
+    plugins: weighted(config.scheduler.weights),
+    crypto: nodeCrypto,
     clock,
+    random: systemRandom,
     log,
     metrics,
-    requeue: (job) => control.requeue(job),
-    record: (worker, results) => recorder.add(worker, results),
   })
-  const recorder = new Recorder({
-    table,
-    log: logWriter,
-    logIdentity,
-    artifacts,
-    crypto: nodeCrypto,
-    clock,
-    logger: log,
-    metrics,
-    refuse: (worker, job, error) => dispatch.loseOne(worker, job, error),
-  })
-  const scheduling = new Scheduling({
-    table,
-    cluster,
-    plugins: weighted(config.scheduler.weights),
-    clock,
-    random: systemRandom,
-    metrics,
-    dispatch: (worker, jobs) => table.guard(dispatch.send(worker, jobs)),
-  })
-  const control: Control = new Control({
-    table,
-    store,
-    cluster,
-    dispatch,
-    clock,
-    enqueue: (job) => scheduling.enqueue(job),
-  })
-  cluster.onCapacity = () => scheduling.capacityChanged()
-  table.onEnded = () => scheduling.capacityChanged()
-  await cluster.load()
-  const recovered = await recoverJobs({ store, table, clock, admit: (job) => control.admit(job) })
-
-  const submit = createSubmission({
-    table,
-    store,
-    artifacts,
-    crypto: nodeCrypto,
-    clock,
-    random: systemRandom,
-    enqueue: (job) => control.admit(job),
-    placeOnPaper: (job) => scheduling.placeOnPaper(job),
-  })
+  const { submit, control, recovered } = engine
+  cluster.onCapacity = () => engine.scheduling.capacityChanged()
   const pageTokens = createPageTokens()
   const routes = plainRoutes({
     metrics,
@@ -236,13 +195,11 @@ export async function startMainframe(
       // calls get their answers, and results that have arrived their receipts.
       state = 'stopping'
       clearInterval(leaseWatch)
-      scheduling.close()
-      control.close()
-      dispatch.close()
+      engine.close()
       bus.close()
       cluster.close()
       await opened.close()
-      await recorder.idle()
+      await engine.recorder.idle()
       state = 'stopped'
       await leadership.release()
       artifacts.close()

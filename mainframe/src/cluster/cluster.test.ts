@@ -35,9 +35,9 @@ suite('the cluster', () => {
   let capacity = 0
   let epoch = 0
 
-  const open = () =>
+  const open = (from: Pick<Store, 'workers'> = store) =>
     new Cluster({
-      store,
+      store: from,
       commit: (mutations) => store.commit(epoch, mutations),
       appraiser: createAppraiser(nodeCrypto, policy, clock),
       collateral: createCollateralSource(clock),
@@ -319,5 +319,23 @@ suite('the cluster', () => {
       again.all().map(({ id, state }) => [id, state]),
       [['w7', 'LOST']],
     )
+  })
+
+  test('has room for 10,000 workers: further ids are turned away, known ones are not', async () => {
+    const ids = Array.from({ length: 10_000 }, (_, index) => `w${index}`)
+    const known = ids.map((id) => ({ id, createdAt: 0, succeeded: 0, failed: 0 }))
+    const full = open({ workers: async () => known })
+    await full.load()
+    const { impl } = honest()
+    const stranger = await serveWorker(impl)
+    await full.join('one-more', stranger.socket)
+    await stranger.closed
+    assert.equal(full.get('one-more'), undefined)
+    const member = await serveWorker(impl)
+    const ended = full.join('w9999', member.socket)
+    feed.push()
+    await until('it is ready', () => full.get('w9999')?.state === 'READY')
+    member.hangUp()
+    await ended
   })
 })

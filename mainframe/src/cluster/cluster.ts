@@ -96,6 +96,9 @@ export class Cluster {
       for await (const status of session.watchStatus(this.deps.heartbeatMs)) {
         await this.onStatus(worker, session, status, token.token)
       }
+      // No more reports: the worker leaves. The results of what it had drained are read first;
+      // should they not come, its lease runs out.
+      await session.finish()
     } catch (thrown) {
       const { code, message } = VortaError.from(thrown)
       log.warn({ worker: workerId, code, reason: message }, 'worker connection ended')

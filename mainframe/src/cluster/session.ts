@@ -40,6 +40,7 @@ export class WorkerSession {
   private readonly socket: Duplex
   private readonly client: Client<typeof WorkerService>
   private readonly ended = new AbortController()
+  private readonly batches = new Set<Promise<void>>()
 
   constructor(workerId: string, socket: Duplex) {
     this.workerId = workerId
@@ -117,7 +118,20 @@ export class WorkerSession {
     const request = { attempts: [...attempts], log, inline: [...inline] }
     const timeoutMs = Math.max(0, remainingMs) + executeSlackMs
     const answers = this.client.execute(request, { timeoutMs, signal: this.ended.signal })
-    for await (const { updates } of answers) yield updates
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.batches.add(promise)
+    try {
+      for await (const { updates } of answers) yield updates
+    } finally {
+      this.batches.delete(promise)
+      resolve()
+    }
+  }
+
+  /** Hangs up once all that the batches under way still give is read, or the connection has ended. */
+  async finish(): Promise<void> {
+    await Promise.race([Promise.all(this.batches), this.closed])
+    this.close()
   }
 
   async abort(jobUids: readonly string[]): Promise<void> {

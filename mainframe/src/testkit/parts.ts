@@ -19,20 +19,14 @@ import { nodeCrypto } from '@vorta/core/crypto-node'
 import { createLogger } from '@vorta/core/log'
 import { openArtifactStore } from '../artifacts/artifact-store.ts'
 import { ClusterWorker } from '../cluster/worker.ts'
-import { Control } from '../jobs/control.ts'
-import { Dispatch } from '../jobs/dispatch.ts'
 import { EventBus } from '../jobs/event-bus.ts'
+import { startJobEngine } from '../jobs/job-engine.ts'
 import { JobTable } from '../jobs/job-table.ts'
-import { Recorder } from '../jobs/recorder.ts'
-import { recoverJobs } from '../jobs/recovery.ts'
-import { Scheduling } from '../jobs/scheduling.ts'
-import { createSubmission } from '../jobs/submission.ts'
 import { openLogKey } from '../log/log-key.ts'
 import { openLogReader } from '../log/log-reader.ts'
 import { openLog } from '../log/log-writer.ts'
 import { createMetrics } from '../metrics.ts'
 import type { EventRecord } from '../records.ts'
-import { scores } from '../scheduler/scores.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import { testConnection } from './connection.ts'
 import { makeEnclave } from './enclave.ts'
@@ -89,55 +83,18 @@ export async function openParts(
   const fatal = (error: VortaError) => void faults.push(error)
 
   const table = new JobTable({ store, epoch, bus, clock, metrics, fatal })
-  const dispatch: Dispatch = new Dispatch({
+  const engine = await startJobEngine({
+    store,
     table,
+    cluster,
     artifacts,
+    transparencyLog: logWriter,
     logIdentity,
+    crypto: nodeCrypto,
     clock,
+    random: systemRandom,
     log,
     metrics,
-    requeue: (job) => control.requeue(job),
-    record: (worker, results) => recorder.add(worker, results),
-  })
-  const recorder = new Recorder({
-    table,
-    log: logWriter,
-    logIdentity,
-    artifacts,
-    crypto: nodeCrypto,
-    clock,
-    logger: log,
-    metrics,
-    refuse: (worker, job, error) => dispatch.loseOne(worker, job, error),
-  })
-  const scheduling = new Scheduling({
-    table,
-    cluster,
-    plugins: scores,
-    clock,
-    random: systemRandom,
-    metrics,
-    dispatch: (worker, jobs) => table.guard(dispatch.send(worker, jobs)),
-  })
-  const control: Control = new Control({
-    table,
-    store,
-    cluster,
-    dispatch,
-    clock,
-    enqueue: (job) => scheduling.enqueue(job),
-  })
-  table.onEnded = () => scheduling.capacityChanged()
-  const recovered = await recoverJobs({ store, table, clock, admit: (job) => control.admit(job) })
-  const submit = createSubmission({
-    table,
-    store,
-    artifacts,
-    crypto: nodeCrypto,
-    clock,
-    random: systemRandom,
-    enqueue: (job) => control.admit(job),
-    placeOnPaper: (job) => scheduling.placeOnPaper(job),
   })
 
   return {
@@ -151,13 +108,8 @@ export async function openParts(
     bus,
     metrics,
     table,
-    dispatch,
-    recorder,
-    scheduling,
-    control,
+    ...engine,
     cluster,
-    recovered,
-    submit,
     /** What stopped the process, if it were one. */
     faults,
     /** All events published since the start. */
@@ -170,7 +122,7 @@ export async function openParts(
     /** Stores a job; gives its uid and name. */
     create: async (jobId: string, spec: SpecInit = {}) => {
       const request = create(CreateJobRequestSchema, { jobId, spec: testSpec(spec) })
-      return (await submit(request)).record
+      return (await engine.submit(request)).record
     },
 
     /** A worker with an accepted enclave, ready for jobs. */
@@ -202,7 +154,7 @@ export async function openParts(
       })
       workers.set(id, worker)
       await table.commit([{ kind: 'put-worker', worker: worker.record }])
-      scheduling.capacityChanged()
+      engine.scheduling.capacityChanged()
       return { worker, connection, enclave }
     },
 
@@ -214,9 +166,7 @@ export async function openParts(
 
     /** Ends all, as a stop does; `keep` leaves the folder for another start. */
     close: async (keep: 'keep' | 'remove' = 'remove') => {
-      scheduling.close()
-      control.close()
-      dispatch.close()
+      engine.close()
       watch.close()
       await release()
       artifacts.close()

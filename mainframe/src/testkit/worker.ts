@@ -36,7 +36,7 @@ export async function serveWorker(impl: WorkerImpl) {
     /** Ends HTTP/2 and keeps the socket. */
     goAway: async () => (await session)[0].goaway(),
     hangUp: () => dialled.destroy(),
-    closed: once(dialled, 'close'),
+    closed: closedOf(dialled),
   }
 }
 
@@ -59,8 +59,12 @@ export async function joinMainframe(url: string, joinToken: string, impl: Worker
   socket.on('error', () => socket.destroy())
   if (head.length > 0) socket.unshift(head)
   serverOf(impl).emit('connection', socket)
-  return { closed: once(socket, 'close') }
+  return { closed: closedOf(socket) }
 }
+
+/** However it ends: a reset is an end as well. */
+const closedOf = (socket: Socket) =>
+  new Promise<void>((resolve) => socket.once('close', () => resolve()))
 
 const serverOf = (impl: WorkerImpl) =>
   createHttp2(connectNodeAdapter({ routes: (router) => router.service(WorkerService, impl) }))
