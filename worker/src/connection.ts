@@ -91,8 +91,8 @@ export function keepConnected(options: ConnectionOptions): Connection {
     async close(graceMs) {
       stopping.abort()
       sleeper.wake()
-      open?.session.close()
-      // A session that closes gently waits for its peer without end; a socket does not.
+      // The status stream has ended, and the mainframe hangs up once it has read the last
+      // results. One that does not is cut off.
       const cut = setTimeout(() => open?.socket.destroy(), graceMs)
       await running
       clearTimeout(cut)
