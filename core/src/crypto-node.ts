@@ -1,51 +1,89 @@
 // The verifier's primitives on node:crypto.
 
-import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto'
-import { own } from './bytes.ts'
+import { createPublicKey, hash, type KeyObject, verify } from 'node:crypto'
+import { type Bytes, own } from './bytes.ts'
 import type { Crypto, P256PublicKey } from './crypto.ts'
+import { ecdsaDer } from './ecdsa-der.ts'
 
-const base64url = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url')
+export type NodeCryptoOptions = {
+  /**
+   * Verify P-256 signatures on Node's thread pool: the event loop stays free, and
+   * several at once take all cores. One alone takes a little longer. Default false.
+   */
+  readonly pool?: boolean
+  /** How many imported keys to keep. */
+  readonly maxKeys?: number
+}
 
-// Importing a key costs half as much as using it once, and the same few keys
-// verify thousands of signatures. Keys are public, so the cache holds no secret.
-const keys = new Map<string, KeyObject>()
-const maxKeys = 4096
+export function createNodeCrypto({ pool = false, maxKeys = 4096 }: NodeCryptoOptions = {}): Crypto {
+  const keyOf = keyCache(maxKeys)
+  return {
+    sha256: digest('sha256'),
+    sha384: digest('sha384'),
+    sha512: digest('sha512'),
 
-function p256Key(key: P256PublicKey): KeyObject | undefined {
-  const x = base64url(key.x)
-  const y = base64url(key.y)
-  const id = `${x}.${y}`
-  const known = keys.get(id)
-  if (known) return known
-  try {
-    const imported = createPublicKey({ key: { kty: 'EC', crv: 'P-256', x, y }, format: 'jwk' })
-    if (keys.size >= maxKeys) keys.clear()
-    keys.set(id, imported)
-    return imported
-  } catch {
-    return undefined // not a point of the curve
+    verifyP256: async (key, data, signature) => {
+      const imported = key.x.length === 32 && key.y.length === 32 ? keyOf(key) : undefined
+      if (!imported || signature.length !== 64) return false
+      const der = ecdsaDer(signature)
+      return pool ? verifyAside(imported, data, der) : verify('sha256', data, imported, der)
+    },
+
+    verifyEd25519: async (key, data, signature) => {
+      if (key.length !== 32 || signature.length !== 64) return false
+      try {
+        const imported = createPublicKey({
+          key: { kty: 'OKP', crv: 'Ed25519', x: base64url(key) },
+          format: 'jwk',
+        })
+        return verify(null, data, imported, signature)
+      } catch {
+        return false // not a valid public key
+      }
+    },
   }
 }
 
-export const nodeCrypto: Crypto = {
-  sha256: (data) => own(createHash('sha256').update(data).digest()),
+const digest =
+  (algorithm: string) =>
+  (data: Uint8Array): Bytes =>
+    own(hash(algorithm, data, 'buffer'))
 
-  verifyP256: async (key, data, signature) => {
-    const imported = key.x.length === 32 && key.y.length === 32 ? p256Key(key) : undefined
-    if (!imported || signature.length !== 64) return false
-    return verify('sha256', data, { key: imported, dsaEncoding: 'ieee-p1363' }, signature)
-  },
+const verifyAside = (key: KeyObject, data: Uint8Array, der: Uint8Array): Promise<boolean> =>
+  new Promise((resolve) => {
+    verify('sha256', data, key, der, (error, isGood) => resolve(!error && isGood))
+  })
 
-  verifyEd25519: async (key, data, signature) => {
-    if (key.length !== 32 || signature.length !== 64) return false
+const base64url = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url')
+
+const latin1 = ({ buffer, byteOffset, length }: Uint8Array): string =>
+  Buffer.from(buffer, byteOffset, length).toString('latin1')
+
+/**
+ * Importing a key costs two thirds of using it once, and the same few keys verify
+ * thousands of signatures. Keys are public, so the cache holds no secret.
+ */
+function keyCache(max: number): (key: P256PublicKey) => KeyObject | undefined {
+  const keys = new Map<string, KeyObject>()
+  return ({ x, y }) => {
+    const id = latin1(x) + latin1(y)
+    const known = keys.get(id)
+    if (known) return known
     try {
-      const imported = createPublicKey({
-        key: { kty: 'OKP', crv: 'Ed25519', x: base64url(key) },
-        format: 'jwk',
-      })
-      return verify(null, data, imported, signature)
+      const jwk = { kty: 'EC', crv: 'P-256', x: base64url(x), y: base64url(y) }
+      const imported = createPublicKey({ key: jwk, format: 'jwk' })
+      const [oldest] = keys.size >= max ? keys.keys() : []
+      if (oldest !== undefined) keys.delete(oldest)
+      if (max > 0) keys.set(id, imported)
+      return imported
     } catch {
-      return false // not a valid public key
+      return undefined // not a point of the curve
     }
-  },
+  }
 }
+
+/** On the thread that calls. */
+export const nodeCrypto: Crypto = createNodeCrypto()
+
+/** On the thread pool: for servers, where others are waiting too. */
+export const pooledCrypto: Crypto = createNodeCrypto({ pool: true })

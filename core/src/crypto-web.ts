@@ -1,12 +1,14 @@
-// The verifier's primitives on WebCrypto, for browsers. SHA-256 comes from
+// The verifier's primitives on WebCrypto, for browsers. Hashes come from
 // @noble/hashes because WebCrypto's digest is asynchronous only.
 
-import { sha256 } from '@noble/hashes/sha2.js'
+import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js'
 import { concat, own } from './bytes.ts'
 import type { Crypto } from './crypto.ts'
 
 export const webCrypto: Crypto = {
   sha256: (data) => own(sha256(data)),
+  sha384: (data) => own(sha384(data)),
+  sha512: (data) => own(sha512(data)),
 
   verifyP256: async (key, data, signature) => {
     if (key.x.length !== 32 || key.y.length !== 32 || signature.length !== 64) return false

@@ -10,6 +10,9 @@ export type P256PublicKey = { readonly x: Uint8Array; readonly y: Uint8Array }
 
 export type Crypto = {
   readonly sha256: (data: Uint8Array) => Bytes
+  /** For what others hash with them: TDX event logs, RA-TLS claims. */
+  readonly sha384: (data: Uint8Array) => Bytes
+  readonly sha512: (data: Uint8Array) => Bytes
   /**
    * ECDSA over P-256 with SHA-256; `signature` is r||s, 64 bytes (IEEE P1363).
    * False for a wrong signature and for a key that is not on the curve.

@@ -247,13 +247,15 @@ export const rfc3339: Decoder<string> = refine(
   'a time such as "2026-01-31T12:00:00Z"',
 )
 
-/** A length of time such as "500ms", "30s", "5m" or "24h", as milliseconds. */
+/** A length of time such as "500ms", "30s", "5m", "24h" or "14d", as milliseconds. */
 export const duration: Decoder<number> = (value) => {
-  const found = typeof value === 'string' ? /^([0-9]{1,9})(ms|s|m|h)$/.exec(value) : null
-  if (!found) throw new Mismatch('a duration such as "500ms", "30s", "5m" or "24h"', value)
+  const found = typeof value === 'string' ? /^([0-9]{1,9})(ms|s|m|h|d)$/.exec(value) : null
+  if (!found) throw new Mismatch('a duration such as "500ms", "30s", "5m", "24h" or "14d"', value)
   return (
     Number(found[1]) *
-    { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[found[2] as 'ms' | 's' | 'm' | 'h']
+    { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[
+      found[2] as 'ms' | 's' | 'm' | 'h' | 'd'
+    ]
   )
 }
 

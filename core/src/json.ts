@@ -37,7 +37,11 @@ const plainString = /"[^"\\\u0000-\u001f]*"/y
 // biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 8259 forbids them unescaped
 const anyString = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y
 const number = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y
-const literals = { true: true, false: false, null: null } as const
+const literals = [
+  ['true', true],
+  ['false', false],
+  ['null', null],
+] as const
 
 class Reader {
   private readonly text: string
@@ -66,15 +70,15 @@ class Reader {
       return next === '{' ? this.object(depth + 1) : this.array(depth + 1)
     }
     if (next === '"') return this.string()
-    for (const [word, value] of Object.entries(literals)) {
+    const digits = this.match(number)
+    if (digits !== undefined) return Number(digits)
+    for (const [word, value] of literals) {
       if (this.text.startsWith(word, this.at)) {
         this.at += word.length
         return value
       }
     }
-    const digits = this.match(number)
-    if (digits === undefined) throw this.malformed('a value')
-    return Number(digits)
+    throw this.malformed('a value')
   }
 
   private object(depth: number): JsonObject {
@@ -122,7 +126,8 @@ class Reader {
   }
 
   private skip(): void {
-    this.match(spaces)
+    // Signed documents are mostly written without spaces.
+    if (this.text.charCodeAt(this.at) <= 0x20) this.match(spaces)
   }
 
   private match(pattern: RegExp): string | undefined {

@@ -1,49 +1,31 @@
-// AttestationService: the evidence behind the workers, and appraisal for others.
+// AttestationService: the appraisals of the attestation service, inside or
+// elsewhere, and the evidence behind the workers.
 
 import type { ServiceImpl } from '@connectrpc/connect'
 import type { AttestationService } from '@vorta/api'
+import { idIn } from '@vorta/api/server/names'
+import { type Appraisal, type AppraisalMethods, appraisalMessage } from '@vorta/attestation-service'
 import { fail } from '@vorta/core'
-import type { Appraisal, Appraiser } from '../attestation/appraiser.ts'
-import { readEvidence } from '../attestation/appraiser.ts'
 import type { EvidenceRecord } from '../records.ts'
 import type { Store } from '../store/store.ts'
-import { appraisalMessage } from './messages.ts'
-import { idIn } from './names.ts'
-import { type PageTokens, pageSize } from './paging.ts'
 
-export type AttestationServiceDeps = {
-  readonly store: Store
-  readonly appraiser: Appraiser
-  readonly tokens: PageTokens
+/** What rows have not that were written before results were kept. */
+const older = { id: '', policy: '', policyId: '', notChecked: [], claims: [] } as const
+
+function appraisalOf({ worker, appraisal }: EvidenceRecord) {
+  const stored: Appraisal = { ...older, subject: `workers/${worker}`, ...JSON.parse(appraisal) }
+  return appraisalMessage(stored)
 }
 
-const appraisalOf = (record: EvidenceRecord) => {
-  const appraisal: Appraisal = JSON.parse(record.appraisal)
-  return appraisalMessage(appraisal, record.worker)
-}
+export const attestationService = (
+  store: Pick<Store, 'evidence'>,
+  methods: AppraisalMethods,
+): ServiceImpl<typeof AttestationService> => ({
+  ...methods,
 
-export function attestationService(
-  deps: AttestationServiceDeps,
-): ServiceImpl<typeof AttestationService> {
-  const { store, appraiser, tokens } = deps
-  return {
-    async getEvidence({ name }) {
-      const record = await store.evidence(idIn('attestations', name))
-      if (!record) throw fail('RECEIPT_NOT_FOUND', `${name} does not exist`)
-      return { evidence: record.evidence, appraisal: appraisalOf(record) }
-    },
-
-    async listAppraisals({ pageSize: asked, pageToken }) {
-      const page = await store.appraisals(pageSize(asked), tokens.open('appraisals', pageToken))
-      return {
-        appraisals: page.items.map(appraisalOf),
-        nextPageToken: tokens.seal('appraisals', page.next),
-      }
-    },
-
-    async appraiseEvidence({ evidence }) {
-      const { appraisal } = await appraiser.appraise(readEvidence(evidence))
-      return { appraisal: appraisalMessage(appraisal) }
-    },
-  }
-}
+  async getEvidence({ name }) {
+    const record = await store.evidence(idIn('attestations', name))
+    if (!record) throw fail('EVIDENCE_NOT_FOUND', `${name} does not exist`)
+    return { evidence: record.evidence, appraisal: appraisalOf(record) }
+  },
+})

@@ -2,6 +2,8 @@
 
 import type { ServiceImpl } from '@connectrpc/connect'
 import type { ClusterService } from '@vorta/api'
+import { idIn } from '@vorta/api/server/names'
+import { type PageTokens, pageSize } from '@vorta/api/server/paging'
 import type { AttestationPolicy } from '@vorta/attestation'
 import { fail } from '@vorta/core'
 import type { Cluster } from '../cluster/cluster.ts'
@@ -11,8 +13,6 @@ import type { PlacementReport } from '../scheduler/place.ts'
 import type { Store } from '../store/store.ts'
 import { version } from '../version.ts'
 import { placementMessage, workerMessage } from './messages.ts'
-import { idIn } from './names.ts'
-import { type PageTokens, pageSize } from './paging.ts'
 
 export type ClusterServiceDeps = {
   readonly store: Store

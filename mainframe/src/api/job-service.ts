@@ -3,6 +3,8 @@
 import { durationMs } from '@bufbuild/protobuf/wkt'
 import type { HandlerContext, ServiceImpl } from '@connectrpc/connect'
 import { type CreateJobRequest, type Job, type JobService, toConnectError } from '@vorta/api'
+import { idIn } from '@vorta/api/server/names'
+import { type PageTokens, pageSize } from '@vorta/api/server/paging'
 import { type Clock, fail, VortaError } from '@vorta/core'
 import type { Control } from '../jobs/control.ts'
 import type { EventBus } from '../jobs/event-bus.ts'
@@ -13,8 +15,6 @@ import { summarize } from '../scheduler/place.ts'
 import type { Store } from '../store/store.ts'
 import { parseFilter } from './filter.ts'
 import { eventMessage, jobMessage, placementMessage } from './messages.ts'
-import { idIn } from './names.ts'
-import { type PageTokens, pageSize } from './paging.ts'
 
 export type JobServiceDeps = {
   readonly store: Store

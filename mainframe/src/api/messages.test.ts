@@ -61,6 +61,11 @@ suite('messages', () => {
       [{ type: 'Placed', status: false, reason: 'NO_WORKER_FITS', message: '0 feasible' }],
     )
     assert.deepEqual(jobMessage(jobRecord(1, { state: 'PLACED' }), spec, 'x').conditions, [])
+    const held = jobRecord(1, { state: 'PLACED', worker: 'w1', awaitsKeyUntil: 60_000 })
+    const { type, reason, message } = jobMessage(held, spec).conditions[0] ?? {}
+    assert.deepEqual([type, reason], ['KeyReleased', 'AWAITING_KEY_RELEASE'])
+    assert.match(message ?? '', /workers\/w1 waits for the key until 1970-01-01T00:01:00Z/)
+    assert.deepEqual(jobMessage({ ...held, state: 'FAILED' }, spec).conditions, [])
   })
 
   test('show an error with its hint', () => {

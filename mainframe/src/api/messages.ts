@@ -3,8 +3,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import {
-  type Appraisal as AppraisalMessage,
-  AppraisalSchema,
+  type ConditionSchema,
   type Job,
   Job_State,
   type JobEvent,
@@ -12,11 +11,13 @@ import {
   JobSchema,
   type PlacementReport as PlacementMessage,
   PlacementReportSchema,
+  type TcbForecastSchema,
   type Worker,
   Worker_State,
   WorkerSchema,
 } from '@vorta/api'
-import type { Appraisal } from '../attestation/appraiser.ts'
+import { toRfc3339 } from '@vorta/core'
+import type { Forecast } from '../attestation/forecast.ts'
 import type { ClusterWorker, WorkerState } from '../cluster/worker.ts'
 import { specMessage } from '../jobs/spec.ts'
 import type { EventRecord, JobRecord, JobState } from '../records.ts'
@@ -46,10 +47,6 @@ const time = (name: string, ms: number | undefined) =>
 
 export function jobMessage(record: JobRecord, spec: Uint8Array, unplaced?: string): Job {
   const { error } = record
-  const conditions: MessageInitShape<typeof JobSchema>['conditions'] =
-    unplaced === undefined || record.state !== 'QUEUED'
-      ? []
-      : [{ type: 'Placed', status: false, reason: 'NO_WORKER_FITS', message: unplaced }]
   return create(JobSchema, {
     name: `jobs/${record.id}`,
     uid: record.uid,
@@ -65,13 +62,27 @@ export function jobMessage(record: JobRecord, spec: Uint8Array, unplaced?: strin
     errorCode: error?.code ?? '',
     errorMessage: error?.message ?? '',
     errorHint: error?.hint ?? '',
-    conditions,
+    conditions: conditionsOf(record, unplaced),
     etag: String(record.version),
     ...time('createTime', record.createdAt),
     ...time('startTime', record.startedAt),
     ...time('endTime', record.endedAt),
     ...time('expireTime', record.expiresAt),
   })
+}
+
+function conditionsOf(
+  { state, worker, awaitsKeyUntil }: JobRecord,
+  unplaced?: string,
+): MessageInitShape<typeof ConditionSchema>[] {
+  if (state === 'QUEUED' && unplaced !== undefined) {
+    return [{ type: 'Placed', status: false, reason: 'NO_WORKER_FITS', message: unplaced }]
+  }
+  if (state === 'PLACED' && awaitsKeyUntil !== undefined) {
+    const message = `the enclave of workers/${worker} waits for the key until ${toRfc3339(awaitsKeyUntil)}`
+    return [{ type: 'KeyReleased', status: false, reason: 'AWAITING_KEY_RELEASE', message }]
+  }
+  return []
 }
 
 export const eventMessage = (event: EventRecord): JobEvent =>
@@ -103,8 +114,18 @@ export const placementMessage = (report: PlacementReport): PlacementMessage =>
     time: timestampFromMs(report.time),
   })
 
+const forecastMessage = (forecast: Forecast): MessageInitShape<typeof TcbForecastSchema> => ({
+  ...time('deadline', forecast.deadline),
+  estimated: forecast.estimated,
+  tcbStatus: forecast.status,
+  tcbEvaluationDataNumber: forecast.evaluationNumber,
+  advisoryIds: [...forecast.advisoryIds],
+  shortfalls: forecast.shortfalls.map((shortfall) => ({ ...shortfall })),
+  time: timestampFromMs(forecast.time),
+})
+
 export function workerMessage(worker: ClusterWorker): Worker {
-  const { record, tee, usage, appraisal, enclave } = worker
+  const { record, tee, usage, appraisal, enclave, refusal } = worker
   return create(WorkerSchema, {
     name: `workers/${record.id}`,
     state: workerStates[worker.state],
@@ -127,22 +148,14 @@ export function workerMessage(worker: ClusterWorker): Worker {
           },
         }
       : {}),
+    ...(refusal
+      ? {
+          attestation: { errorCode: refusal.code, ...time('appraiseTime', refusal.time) },
+        }
+      : {}),
+    ...(worker.forecast ? { forecast: forecastMessage(worker.forecast) } : {}),
+    cordonReason: worker.cordonReason ?? '',
     ...time('createTime', record.createdAt),
     ...time('heartbeatTime', worker.heartbeatAt || undefined),
   })
 }
-
-export const appraisalMessage = (appraisal: Appraisal, worker = ''): AppraisalMessage =>
-  create(AppraisalSchema, {
-    name: `attestations/${appraisal.sha256}`,
-    worker: worker === '' ? '' : `workers/${worker}`,
-    tee: appraisal.tee,
-    accepted: appraisal.accepted,
-    simulated: appraisal.simulated,
-    tcbStatus: appraisal.status,
-    measurement: appraisal.measurement,
-    advisoryIds: [...appraisal.advisoryIds],
-    checks: appraisal.checks.map((check) => ({ ...check })),
-    errorCode: appraisal.code ?? '',
-    time: timestampFromMs(appraisal.time),
-  })

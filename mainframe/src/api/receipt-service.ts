@@ -2,13 +2,13 @@
 
 import type { ServiceImpl } from '@connectrpc/connect'
 import type { LogService, ReceiptService } from '@vorta/api'
+import { idIn } from '@vorta/api/server/names'
 import type { Evidence } from '@vorta/attestation'
 import { fail, parseJson } from '@vorta/core'
-import { type Envelope, encodeReceipt, makeReceipt } from '@vorta/receipt'
+import { type Envelope, encodeReceipt, logEntryType, makeReceipt } from '@vorta/receipt'
 import type { LogIdentity } from '../cluster/session.ts'
 import type { LogReader } from '../log/log-reader.ts'
 import type { Store } from '../store/store.ts'
-import { idIn } from './names.ts'
 
 export type ReceiptServiceDeps = {
   readonly store: Store
@@ -42,7 +42,13 @@ export async function assembleReceipt(
   const evidence = row && (await store.evidence(row.evidenceSha256))
   if (!row || !checkpoint || !evidence)
     throw fail('RECEIPT_NOT_FOUND', `receipts/${index} does not exist`)
-  const entry = parseJson(row.entry, { maxBytes: maxRowBytes }) as { readonly time: string }
+  const entry = parseJson(row.entry, { maxBytes: maxRowBytes }) as {
+    readonly type: string
+    readonly time: string
+  }
+  if (entry.type !== logEntryType) {
+    throw fail('RECEIPT_NOT_FOUND', `receipts/${index} does not exist: the entry is ${entry.type}`)
+  }
   return encodeReceipt(
     makeReceipt({
       envelope: parseJson(row.envelope, { maxBytes: maxRowBytes }) as unknown as Envelope,

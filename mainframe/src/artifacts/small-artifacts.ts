@@ -4,8 +4,8 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import { fail } from '@vorta/core'
-import { GroupCommit } from '../store/group-commit.ts'
-import { openDurable, transaction } from '../store/sqlite-database.ts'
+import { GroupCommit } from '@vorta/core/store/group-commit'
+import { openDurable, transaction } from '@vorta/core/store/sqlite'
 
 export type SmallArtifacts = {
   /** Size in bytes; undefined where it is not here. */

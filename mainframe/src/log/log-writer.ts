@@ -36,6 +36,7 @@ export async function openLog(store: Store, key: LogKey, origin: string): Promis
 export class Log {
   #tree: Tree
   #prepared: Tree | 'in progress' | undefined
+  #turn: Promise<unknown> = Promise.resolve()
   readonly #identity: Identity
 
   constructor(tree: Tree, identity: Identity) {
@@ -46,6 +47,13 @@ export class Log {
   /** Entries committed so far. */
   get size(): number {
     return this.#tree.size
+  }
+
+  /** Runs one append after the other: `work` prepares, and ends with `committed` or `rolledBack`. */
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work)
+    this.#turn = result.catch(() => {}) // its own caller hears of it
+    return result
   }
 
   /**

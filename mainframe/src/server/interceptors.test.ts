@@ -10,11 +10,12 @@ import { after, before, suite, test } from 'node:test'
 import { createClient } from '@connectrpc/connect'
 import { connectNodeAdapter, createConnectTransport } from '@connectrpc/connect-node'
 import { ArtifactService, fromConnectError, JobService } from '@vorta/api'
+import { observe } from '@vorta/api/server/calls'
 import { fail, type VortaError } from '@vorta/core'
 import { createLogger } from '@vorta/core/log'
+import { openPort, type Port } from '@vorta/core/server/port'
 import { createMetrics } from '../metrics.ts'
-import { gate, observe } from './interceptors.ts'
-import { openPort, type Port } from './port.ts'
+import { gate } from './interceptors.ts'
 import { openTokens } from './tokens.ts'
 
 suite('a call', () => {
@@ -28,7 +29,7 @@ suite('a call', () => {
   before(async () => {
     const handler = connectNodeAdapter({
       requestGate: gate({ tokens, metrics, stopping: () => stopping }),
-      interceptors: [observe(metrics, createLogger('test', 'silent'))],
+      interceptors: [observe(metrics.rpcSeconds, createLogger('test', 'silent'))],
       jsonOptions: { ignoreUnknownFields: false },
       routes: (router) => {
         router.service(JobService, {

@@ -1,9 +1,14 @@
 // The routes beside the API: health, metrics, and the log's static files. They
 // need no token: the log is public by purpose, and probes carry no secrets.
 
-import type { ServerResponse } from 'node:http'
-import type { connectNodeAdapter } from '@connectrpc/connect-node'
-import { VortaError } from '@vorta/core'
+import {
+  healthRoutes,
+  metricsRoute,
+  type PlainHandler,
+  type PlainRoute,
+  plainRoutes as routesOf,
+  text,
+} from '@vorta/core/server/plain-routes'
 import type { LogReader } from '../log/log-reader.ts'
 import type { Metrics } from '../metrics.ts'
 
@@ -14,69 +19,28 @@ export type PlainRoutesDeps = {
   /** Why the mainframe cannot take jobs now; undefined when it can. */
   readonly notReady: () => string | undefined
   readonly log: LogReader
+  /** Those of the attestation service. */
+  readonly more: readonly PlainRoute[]
 }
-
-/** A handler of either HTTP version. */
-type Handler = ReturnType<typeof connectNodeAdapter>
-
-type Answer = {
-  readonly status: number
-  readonly type: string
-  readonly body: string | Uint8Array
-  readonly cache?: string
-}
-
-const text = (status: number, body: string): Answer => ({
-  status,
-  type: 'text/plain; charset=utf-8',
-  body,
-})
 
 // C2SP tlog-tiles: a full tile never changes, the checkpoint changes all the time.
 const forever = 'public, max-age=31536000, immutable'
 
-export function plainRoutes(deps: PlainRoutesDeps): Handler {
-  async function answer(path: string): Promise<Answer> {
-    if (path === '/healthz') return text(200, 'ok\n')
-    if (path === '/readyz') {
-      const reason = deps.notReady()
-      return reason === undefined ? text(200, 'ok\n') : text(503, `${reason}\n`)
-    }
-    if (path === '/metrics') {
-      deps.beforeScrape()
-      return {
-        status: 200,
-        type: deps.metrics.registry.contentType,
-        body: await deps.metrics.registry.metrics(),
-      }
-    }
-    if (path === '/log/checkpoint')
-      return { ...text(200, await deps.log.checkpoint()), cache: 'no-cache' }
-    if (path.startsWith('/log/tile/')) {
-      const body = await deps.log.tile(path.slice('/log/'.length))
-      return { status: 200, type: 'application/octet-stream', body, cache: forever }
-    }
-    return text(404, 'not found\n')
-  }
+export const plainRoutes = (deps: PlainRoutesDeps): PlainHandler =>
+  routesOf(
+    healthRoutes(deps.notReady),
+    metricsRoute(deps.metrics.registry, deps.beforeScrape),
+    logRoutes(deps.log),
+    ...deps.more,
+  )
 
-  return (request, answerTo) => {
-    // HTTP/2's compatibility API has the same methods; only its overloads differ.
-    const response = answerTo as ServerResponse
-    const respond = ({ status, type, body, cache = 'no-store' }: Answer) => {
-      response.statusCode = status
-      response.setHeader('content-type', type)
-      response.setHeader('cache-control', cache)
-      response.end(request.method === 'HEAD' ? undefined : body)
+const logRoutes =
+  (log: LogReader): PlainRoute =>
+  async ({ path }) => {
+    if (path === '/log/checkpoint') {
+      return { ...text(200, await log.checkpoint()), cache: 'no-cache' }
     }
-    const path = (request.url ?? '/').split('?')[0] as string
-    const readable = request.method === 'GET' || request.method === 'HEAD'
-    answer(readable ? path : '')
-      .catch((thrown) => {
-        const { code, message } = VortaError.from(thrown)
-        const line = `${code}: ${message}\n`
-        return code === 'INTERNAL' ? text(500, 'internal error\n') : text(404, line)
-      })
-      .then(respond)
-      .catch(() => response.destroy()) // whoever asked has left meanwhile
+    if (!path.startsWith('/log/tile/')) return undefined
+    const body = await log.tile(path.slice('/log/'.length))
+    return { status: 200, type: 'application/octet-stream', body, cache: forever }
   }
-}

@@ -1,45 +1,17 @@
-// Bearer tokens. The administrator's and the workers' join token are made at
-// the first start and kept in the data folder, readable by the owner only;
-// workers get a session token once their enclave was admitted. Tokens are
-// compared by their hashes, in constant time, and never logged.
+// Who is who by bearer token. The administrator's and the workers' join token
+// are kept in the data folder; workers get a session token once their enclave
+// was admitted.
 
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fail } from '@vorta/core'
+import {
+  bearerOf,
+  hashToken,
+  newToken,
+  openTokenFile,
+  sameToken,
+} from '@vorta/core/server/bearer-token'
 
 export type Role = 'admin' | 'worker'
-
-// What an operator may put in place of a token that was made here.
-const tokenPattern = /^[A-Za-z0-9_-]{32,256}$/
-
-const hash = (token: string): Buffer => createHash('sha256').update(token).digest()
-
-const newToken = (kind: string): string => `vorta_${kind}_${randomBytes(32).toString('base64url')}`
-
-function loadOrMake(path: string, kind: string): string {
-  const stored = read(path)
-  if (stored !== undefined) {
-    if (!tokenPattern.test(stored)) {
-      throw fail('CONFIG_INVALID', `${path}: expected a token of 32 characters or more`, {
-        hints: ['remove the file to have a new one made'],
-      })
-    }
-    return stored
-  }
-  const token = newToken(kind)
-  writeFileSync(path, `${token}\n`, { mode: 0o600, flag: 'wx', flush: true })
-  return token
-}
-
-function read(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8').trim()
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw fail('CONFIG_INVALID', `${path}: cannot be read`, { cause })
-  }
-}
 
 export type Tokens = {
   /** Role of an Authorization header, or undefined. */
@@ -50,29 +22,24 @@ export type Tokens = {
 }
 
 export function openTokens(dataFolder: string): Tokens {
-  const admin = hash(loadOrMake(join(dataFolder, 'admin.token'), 'admin'))
-  const joinToken = hash(loadOrMake(join(dataFolder, 'join.token'), 'join'))
+  const admin = openTokenFile(join(dataFolder, 'admin.token'), 'admin')
+  const joinToken = openTokenFile(join(dataFolder, 'join.token'), 'join')
   const sessions = new Set<string>()
-
-  const bearer = (authorization: string | null | undefined): Buffer | undefined => {
-    const found = /^Bearer ([A-Za-z0-9_-]{1,256})$/i.exec(authorization ?? '')
-    return found ? hash(found[1] as string) : undefined
-  }
 
   return {
     roleOf: (authorization) => {
-      const given = bearer(authorization)
+      const given = bearerOf(authorization)
       if (!given) return undefined
-      if (timingSafeEqual(given, admin)) return 'admin'
+      if (sameToken(given, admin)) return 'admin'
       return sessions.has(given.toString('hex')) ? 'worker' : undefined
     },
     isJoinToken: (authorization) => {
-      const given = bearer(authorization)
-      return given !== undefined && timingSafeEqual(given, joinToken)
+      const given = bearerOf(authorization)
+      return given !== undefined && sameToken(given, joinToken)
     },
     openSession: () => {
       const token = newToken('session')
-      const key = hash(token).toString('hex')
+      const key = hashToken(token).toString('hex')
       sessions.add(key)
       return { token, revoke: () => sessions.delete(key) }
     },

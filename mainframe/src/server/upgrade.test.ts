@@ -6,6 +6,7 @@ import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
+import { toHex } from '@vorta/core'
 import { createLogger } from '@vorta/core/log'
 import { createMetrics } from '../metrics.ts'
 import { until } from '../testkit/parts.ts'
@@ -17,16 +18,16 @@ suite('the door for workers', () => {
   const tokens = openTokens(folder)
   const token = readFileSync(join(folder, 'join.token'), 'utf8').trim()
   const metrics = createMetrics()
-  const joined: { id: string; said: Promise<string> }[] = []
+  const joined: { id: string; nonce: Uint8Array; said: Promise<string> }[] = []
   const server = createServer().on(
     'upgrade',
     acceptWorkers({
       tokens,
       metrics,
       log: createLogger('test', 'silent'),
-      join: (id, socket) => {
+      join: (id, socket, nonce) => {
         socket.write('welcome')
-        joined.push({ id, said: once(socket, 'data').then(([data]) => String(data)) })
+        joined.push({ id, nonce, said: once(socket, 'data').then(([data]) => String(data)) })
       },
     }),
   )
@@ -69,7 +70,8 @@ suite('the door for workers', () => {
       if (text.endsWith('welcome')) break
     }
     assert.match(text, /^HTTP\/1\.1 101 Switching Protocols\r\n.*Upgrade: vorta-worker\/1/s)
-    const { id, said } = joined.at(-1) ?? {}
+    const { id, nonce, said } = joined.at(-1) ?? {}
+    assert.ok(nonce && text.includes(`Vorta-Nonce: ${toHex(nonce)}\r\n`))
     assert.equal(id, 'worker-01')
     assert.equal(await said, 'early')
   })

@@ -1,9 +1,10 @@
-// The door for workers: an HTTP/1.1 upgrade that carries the join token. Once it
-// is open, the roles turn round: the worker serves, the mainframe calls.
+// The door for workers: an HTTP/1.1 upgrade that carries the join token. What is
+// behind it is RA-TLS (worker-channel.ts), and then the roles turn round: the
+// worker serves, the mainframe calls.
 
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type Code, fail, idPattern, VortaError } from '@vorta/core'
+import { type Code, fail, idPattern, systemRandom, toHex, VortaError } from '@vorta/core'
 import type { Logger } from '@vorta/core/log'
 import type { Metrics } from '../metrics.ts'
 import type { Tokens } from './tokens.ts'
@@ -15,8 +16,12 @@ export type UpgradeDeps = {
   readonly tokens: Tokens
   readonly metrics: Metrics
   readonly log: Logger
-  readonly join: (workerId: string, socket: Duplex) => void
+  /** Takes the connection over; the worker has to answer this challenge. */
+  readonly join: (workerId: string, socket: Duplex, nonce: Uint8Array) => void
 }
+
+/** Header of the answer: 32 bytes in hex. */
+export const nonceHeader = 'Vorta-Nonce'
 
 const statusOf: Partial<Record<Code, string>> = { UNAUTHENTICATED: '401 Unauthorized' }
 
@@ -26,11 +31,11 @@ export function acceptWorkers({ tokens, metrics, log, join }: UpgradeDeps) {
     try {
       const workerId = admit(request, tokens)
       if (head.length > 0) socket.unshift(head)
-      // HTTP/2 takes over the socket's handle, so the answer has to be out before (over TLS,
-      // Node aborts otherwise).
-      const switching = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${workerProtocol}\r\n\r\n`
+      // TLS takes over the socket's handle, so the answer has to be out before.
+      const nonce = systemRandom(32)
+      const switching = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${workerProtocol}\r\n${nonceHeader}: ${toHex(nonce)}\r\n\r\n`
       socket.write(switching, (error) => {
-        if (!error && !socket.destroyed) join(workerId, socket)
+        if (!error && !socket.destroyed) join(workerId, socket, nonce)
       })
     } catch (thrown) {
       const { code, message } = VortaError.from(thrown)

@@ -4,7 +4,7 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import { fail } from '@vorta/core'
-import { transaction } from './sqlite-database.ts'
+import { transaction } from '@vorta/core/store/sqlite'
 
 type LeaseRow = { readonly epoch: number; readonly holder: string; readonly until: number }
 

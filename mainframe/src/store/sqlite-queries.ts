@@ -4,6 +4,7 @@
 
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import { fail, VortaError } from '@vorta/core'
+import { statementCache } from '@vorta/core/store/sqlite'
 import {
   type CheckpointRecord,
   type EventRecord,
@@ -15,7 +16,6 @@ import {
   terminalStates,
   type WorkerRecord,
 } from '../records.ts'
-import { statementCache } from './sqlite-database.ts'
 import type { JobFilter, Page, Store } from './store.ts'
 
 /** Rows of one step of `load`: no statement stays open, so writes go on in between. */

@@ -4,8 +4,9 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import { fail, VortaError } from '@vorta/core'
-import { GroupCommit, type Outcome } from './group-commit.ts'
-import { openDatabase, transaction } from './sqlite-database.ts'
+import { GroupCommit, type Outcome } from '@vorta/core/store/group-commit'
+import { transaction } from '@vorta/core/store/sqlite'
+import { openDatabase } from './sqlite-database.ts'
 import { type Lease, sqliteLease } from './sqlite-lease.ts'
 import { type Applied, sqliteMutations } from './sqlite-mutations.ts'
 import { sqliteQueries } from './sqlite-queries.ts'

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file vorta/v1/attestation.proto.
  */
 export const file_vorta_v1_attestation: GenFile = /*@__PURE__*/
-  fileDesc("Chp2b3J0YS92MS9hdHRlc3RhdGlvbi5wcm90bxIIdm9ydGEudjEiPwoFQ2hlY2sSDAoEbmFtZRgBIAEoCRIKCgJvaxgCIAEoCBIMCgRjb2RlGAMgASgJEg4KBmRldGFpbBgEIAEoCSL5AQoJQXBwcmFpc2FsEgwKBG5hbWUYASABKAkSDgoGd29ya2VyGAIgASgJEgsKA3RlZRgDIAEoCRIQCghhY2NlcHRlZBgEIAEoCBIRCglzaW11bGF0ZWQYBSABKAgSEgoKdGNiX3N0YXR1cxgGIAEoCRITCgttZWFzdXJlbWVudBgHIAEoCRIUCgxhZHZpc29yeV9pZHMYCCADKAkSHwoGY2hlY2tzGAkgAygLMg8udm9ydGEudjEuQ2hlY2sSEgoKZXJyb3JfY29kZRgKIAEoCRIoCgR0aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIiChJHZXRFdmlkZW5jZVJlcXVlc3QSDAoEbmFtZRgBIAEoCSJPChNHZXRFdmlkZW5jZVJlc3BvbnNlEhAKCGV2aWRlbmNlGAEgASgMEiYKCWFwcHJhaXNhbBgCIAEoCzITLnZvcnRhLnYxLkFwcHJhaXNhbCI+ChVMaXN0QXBwcmFpc2Fsc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiWgoWTGlzdEFwcHJhaXNhbHNSZXNwb25zZRInCgphcHByYWlzYWxzGAEgAygLMhMudm9ydGEudjEuQXBwcmFpc2FsEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIrChdBcHByYWlzZUV2aWRlbmNlUmVxdWVzdBIQCghldmlkZW5jZRgBIAEoDCJCChhBcHByYWlzZUV2aWRlbmNlUmVzcG9uc2USJgoJYXBwcmFpc2FsGAEgASgLMhMudm9ydGEudjEuQXBwcmFpc2FsMpoCChJBdHRlc3RhdGlvblNlcnZpY2USTwoLR2V0RXZpZGVuY2USHC52b3J0YS52MS5HZXRFdmlkZW5jZVJlcXVlc3QaHS52b3J0YS52MS5HZXRFdmlkZW5jZVJlc3BvbnNlIgOQAgESWAoOTGlzdEFwcHJhaXNhbHMSHy52b3J0YS52MS5MaXN0QXBwcmFpc2Fsc1JlcXVlc3QaIC52b3J0YS52MS5MaXN0QXBwcmFpc2Fsc1Jlc3BvbnNlIgOQAgESWQoQQXBwcmFpc2VFdmlkZW5jZRIhLnZvcnRhLnYxLkFwcHJhaXNlRXZpZGVuY2VSZXF1ZXN0GiIudm9ydGEudjEuQXBwcmFpc2VFdmlkZW5jZVJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("Chp2b3J0YS92MS9hdHRlc3RhdGlvbi5wcm90bxIIdm9ydGEudjEiPwoFQ2hlY2sSDAoEbmFtZRgBIAEoCRIKCgJvaxgCIAEoCBIMCgRjb2RlGAMgASgJEg4KBmRldGFpbBgEIAEoCSLUAwoJQXBwcmFpc2FsEgwKBG5hbWUYASABKAkSDgoGd29ya2VyGAIgASgJEgsKA3RlZRgDIAEoCRIQCghhY2NlcHRlZBgEIAEoCBIRCglzaW11bGF0ZWQYBSABKAgSEgoKdGNiX3N0YXR1cxgGIAEoCRITCgttZWFzdXJlbWVudBgHIAEoCRIUCgxhZHZpc29yeV9pZHMYCCADKAkSHwoGY2hlY2tzGAkgAygLMg8udm9ydGEudjEuQ2hlY2sSEgoKZXJyb3JfY29kZRgKIAEoCRIoCgR0aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghldmlkZW5jZRgMIAEoCRIOCgZwb2xpY3kYDSABKAkSEQoJcG9saWN5X2lkGA4gASgJEg0KBW5vbmNlGA8gASgMEhUKDWVycm9yX21lc3NhZ2UYECABKAkSHwoGY2xhaW1zGBEgAygLMg8udm9ydGEudjEuQ2xhaW0SKQoLbm90X2NoZWNrZWQYEiADKAsyFC52b3J0YS52MS5Ob3RDaGVja2VkEjIKDmdyYWNlX2RlYWRsaW5lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJECgVDbGFpbRIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJEg4KBnNvdXJjZRgDIAEoCRIOCgZhbmNob3IYBCABKAkiKgoKTm90Q2hlY2tlZBIMCgRuYW1lGAEgASgJEg4KBnJlYXNvbhgCIAEoCSIYChZDcmVhdGVDaGFsbGVuZ2VSZXF1ZXN0IlkKF0NyZWF0ZUNoYWxsZW5nZVJlc3BvbnNlEg0KBW5vbmNlGAEgASgMEi8KC2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIjChNHZXRBcHByYWlzYWxSZXF1ZXN0EgwKBG5hbWUYASABKAkiSwoUR2V0QXBwcmFpc2FsUmVzcG9uc2USJgoJYXBwcmFpc2FsGAEgASgLMhMudm9ydGEudjEuQXBwcmFpc2FsEgsKA2VhchgCIAEoCSIeChxMaXN0QXBwcmFpc2FsUG9saWNpZXNSZXF1ZXN0IkwKHUxpc3RBcHByYWlzYWxQb2xpY2llc1Jlc3BvbnNlEisKCHBvbGljaWVzGAEgAygLMhkudm9ydGEudjEuQXBwcmFpc2FsUG9saWN5IkUKD0FwcHJhaXNhbFBvbGljeRIMCgRuYW1lGAEgASgJEhEKCXBvbGljeV9pZBgCIAEoCRIRCglzaW11bGF0ZWQYAyABKAgiIgoSR2V0RXZpZGVuY2VSZXF1ZXN0EgwKBG5hbWUYASABKAkiTwoTR2V0RXZpZGVuY2VSZXNwb25zZRIQCghldmlkZW5jZRgBIAEoDBImCglhcHByYWlzYWwYAiABKAsyEy52b3J0YS52MS5BcHByYWlzYWwiPgoVTGlzdEFwcHJhaXNhbHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIloKFkxpc3RBcHByYWlzYWxzUmVzcG9uc2USJwoKYXBwcmFpc2FscxgBIAMoCzITLnZvcnRhLnYxLkFwcHJhaXNhbBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkigAEKF0FwcHJhaXNlRXZpZGVuY2VSZXF1ZXN0EhAKCGV2aWRlbmNlGAEgASgMEiEKBXF1b3RlGAIgASgLMhIudm9ydGEudjEuUmF3UXVvdGUSDQoFbm9uY2UYAyABKAwSDgoGcG9saWN5GAQgASgJEhEKCW93bl9ub25jZRgFIAEoDCKJAQoIUmF3UXVvdGUSDQoFcXVvdGUYASABKAwSEgoKY29sbGF0ZXJhbBgCIAEoDBIRCglldmVudF9sb2cYAyABKAwSEAoGY2xhaW1zGAQgASgMSAASEwoJdXNlcl9kYXRhGAUgASgMSAASFQoLcmVwb3J0X2RhdGEYBiABKAxIAEIJCgdiaW5kaW5nIk8KGEFwcHJhaXNlRXZpZGVuY2VSZXNwb25zZRImCglhcHByYWlzYWwYASABKAsyEy52b3J0YS52MS5BcHByYWlzYWwSCwoDZWFyGAIgASgJMrUEChJBdHRlc3RhdGlvblNlcnZpY2USVgoPQ3JlYXRlQ2hhbGxlbmdlEiAudm9ydGEudjEuQ3JlYXRlQ2hhbGxlbmdlUmVxdWVzdBohLnZvcnRhLnYxLkNyZWF0ZUNoYWxsZW5nZVJlc3BvbnNlElkKEEFwcHJhaXNlRXZpZGVuY2USIS52b3J0YS52MS5BcHByYWlzZUV2aWRlbmNlUmVxdWVzdBoiLnZvcnRhLnYxLkFwcHJhaXNlRXZpZGVuY2VSZXNwb25zZRJSCgxHZXRBcHByYWlzYWwSHS52b3J0YS52MS5HZXRBcHByYWlzYWxSZXF1ZXN0Gh4udm9ydGEudjEuR2V0QXBwcmFpc2FsUmVzcG9uc2UiA5ACARJYCg5MaXN0QXBwcmFpc2FscxIfLnZvcnRhLnYxLkxpc3RBcHByYWlzYWxzUmVxdWVzdBogLnZvcnRhLnYxLkxpc3RBcHByYWlzYWxzUmVzcG9uc2UiA5ACARJtChVMaXN0QXBwcmFpc2FsUG9saWNpZXMSJi52b3J0YS52MS5MaXN0QXBwcmFpc2FsUG9saWNpZXNSZXF1ZXN0Gicudm9ydGEudjEuTGlzdEFwcHJhaXNhbFBvbGljaWVzUmVzcG9uc2UiA5ACARJPCgtHZXRFdmlkZW5jZRIcLnZvcnRhLnYxLkdldEV2aWRlbmNlUmVxdWVzdBodLnZvcnRhLnYxLkdldEV2aWRlbmNlUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * Check is one step of a verification or one rule of a policy.
@@ -63,14 +63,14 @@ export const CheckSchema: GenMessage<Check> = /*@__PURE__*/
  */
 export type Appraisal = Message<"vorta.v1.Appraisal"> & {
   /**
-   * `attestations/{sha256}`, the digest of the evidence's canonical JSON.
+   * `appraisals/{id}`.
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * Worker that presented it, if any.
+   * `workers/{worker}` that presented it, if any.
    *
    * @generated from field: string worker = 2;
    */
@@ -138,6 +138,62 @@ export type Appraisal = Message<"vorta.v1.Appraisal"> & {
    * @generated from field: google.protobuf.Timestamp time = 11;
    */
   time?: Timestamp | undefined;
+
+  /**
+   * `attestations/{sha256}`, the digest of the evidence's canonical JSON.
+   *
+   * @generated from field: string evidence = 12;
+   */
+  evidence: string;
+
+  /**
+   * Name of the policy that judged it.
+   *
+   * @generated from field: string policy = 13;
+   */
+  policy: string;
+
+  /**
+   * SHA-256 of that policy's canonical JSON, hex: `ear.appraisal-policy-id`.
+   *
+   * @generated from field: string policy_id = 14;
+   */
+  policyId: string;
+
+  /**
+   * The challenge it answers; empty where none was sent, and then nothing is said of freshness.
+   *
+   * @generated from field: bytes nonce = 15;
+   */
+  nonce: Uint8Array;
+
+  /**
+   * Text of the first refusal.
+   *
+   * @generated from field: string error_message = 16;
+   */
+  errorMessage: string;
+
+  /**
+   * What is known of the enclave, and who vouches for it.
+   *
+   * @generated from field: repeated vorta.v1.Claim claims = 17;
+   */
+  claims: Claim[];
+
+  /**
+   * What was not checked, and why.
+   *
+   * @generated from field: repeated vorta.v1.NotChecked not_checked = 18;
+   */
+  notChecked: NotChecked[];
+
+  /**
+   * Where it is accepted by grace only: until when.
+   *
+   * @generated from field: google.protobuf.Timestamp grace_deadline = 19;
+   */
+  graceDeadline?: Timestamp | undefined;
 };
 
 /**
@@ -146,6 +202,240 @@ export type Appraisal = Message<"vorta.v1.Appraisal"> & {
  */
 export const AppraisalSchema: GenMessage<Appraisal> = /*@__PURE__*/
   messageDesc(file_vorta_v1_attestation, 1);
+
+/**
+ * Claim is one thing known of an enclave.
+ *
+ * @generated from message vorta.v1.Claim
+ */
+export type Claim = Message<"vorta.v1.Claim"> & {
+  /**
+   * Name of the claim.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Its value.
+   *
+   * @generated from field: string value = 2;
+   */
+  value: string;
+
+  /**
+   * Who vouches for it: `hardware-proven`, `simulated`, `verifier-derived`, `enclave-stated` or
+   * `operator-asserted`.
+   *
+   * @generated from field: string source = 3;
+   */
+  source: string;
+
+  /**
+   * The key or party whose word it is in the end.
+   *
+   * @generated from field: string anchor = 4;
+   */
+  anchor: string;
+};
+
+/**
+ * Describes the message vorta.v1.Claim.
+ * Use `create(ClaimSchema)` to create a new message.
+ */
+export const ClaimSchema: GenMessage<Claim> = /*@__PURE__*/
+  messageDesc(file_vorta_v1_attestation, 2);
+
+/**
+ * NotChecked is a question that the appraisal leaves open.
+ *
+ * @generated from message vorta.v1.NotChecked
+ */
+export type NotChecked = Message<"vorta.v1.NotChecked"> & {
+  /**
+   * Name of the check.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Why it was not performed.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message vorta.v1.NotChecked.
+ * Use `create(NotCheckedSchema)` to create a new message.
+ */
+export const NotCheckedSchema: GenMessage<NotChecked> = /*@__PURE__*/
+  messageDesc(file_vorta_v1_attestation, 3);
+
+/**
+ * CreateChallengeRequest has no fields yet.
+ *
+ * @generated from message vorta.v1.CreateChallengeRequest
+ */
+export type CreateChallengeRequest = Message<"vorta.v1.CreateChallengeRequest"> & {
+};
+
+/**
+ * Describes the message vorta.v1.CreateChallengeRequest.
+ * Use `create(CreateChallengeRequestSchema)` to create a new message.
+ */
+export const CreateChallengeRequestSchema: GenMessage<CreateChallengeRequest> = /*@__PURE__*/
+  messageDesc(file_vorta_v1_attestation, 4);
+
+/**
+ * CreateChallengeResponse carries a nonce.
+ *
+ * @generated from message vorta.v1.CreateChallengeResponse
+ */
+export type CreateChallengeResponse = Message<"vorta.v1.CreateChallengeResponse"> & {
+  /**
+   * 32 random bytes.
+   *
+   * @generated from field: bytes nonce = 1;
+   */
+  nonce: Uint8Array;
+
+  /**
+   * Until when evidence may answer it.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 2;
+   */
+  expireTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message vorta.v1.CreateChallengeResponse.
+ * Use `create(CreateChallengeResponseSchema)` to create a new message.
+ */
+export const CreateChallengeResponseSchema: GenMessage<CreateChallengeResponse> = /*@__PURE__*/
+  messageDesc(file_vorta_v1_attestation, 5);
+
+/**
+ * GetAppraisalRequest names a result.
+ *
+ * @generated from message vorta.v1.GetAppraisalRequest
+ */
+export type GetAppraisalRequest = Message<"vorta.v1.GetAppraisalRequest"> & {
+  /**
+   * `appraisals/{id}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message vorta.v1.GetAppraisalRequest.
+ * Use `create(GetAppraisalRequestSchema)` to create a new message.
+ */
+export const GetAppraisalRequestSchema: GenMessage<GetAppraisalRequest> = /*@__PURE__*/
+  messageDesc(file_vorta_v1_attestation, 6);
+
+/**
+ * GetAppraisalResponse carries a result.
+ *
+ * @generated from message vorta.v1.GetAppraisalResponse
+ */
+export type GetAppraisalResponse = Message<"vorta.v1.GetAppraisalResponse"> & {
+  /**
+   * The verdict.
+   *
+   * @generated from field: vorta.v1.Appraisal appraisal = 1;
+   */
+  appraisal?: Appraisal | undefined;
+
+  /**
+   * The same as an Entity Attestation Result: a JWT signed by this service.
+   *
+   * @generated from field: string ear = 2;
+   */
+  ear: string;
+};
+
+/**
+ * Describes the message vorta.v1.GetAppraisalResponse.
+ * Use `create(GetAppraisalResponseSchema)` to create a new message.
+ */
+export const GetAppraisalResponseSchema: GenMessage<GetAppraisalResponse> = /*@__PURE__*/
+  messageDesc(file_vorta_v1_attestation, 7);
+
+/**
+ * ListAppraisalPoliciesRequest has no fields yet.
+ *
+ * @generated from message vorta.v1.ListAppraisalPoliciesRequest
+ */
+export type ListAppraisalPoliciesRequest = Message<"vorta.v1.ListAppraisalPoliciesRequest"> & {
+};
+
+/**
+ * Describes the message vorta.v1.ListAppraisalPoliciesRequest.
+ * Use `create(ListAppraisalPoliciesRequestSchema)` to create a new message.
+ */
+export const ListAppraisalPoliciesRequestSchema: GenMessage<ListAppraisalPoliciesRequest> = /*@__PURE__*/
+  messageDesc(file_vorta_v1_attestation, 8);
+
+/**
+ * ListAppraisalPoliciesResponse is all of them.
+ *
+ * @generated from message vorta.v1.ListAppraisalPoliciesResponse
+ */
+export type ListAppraisalPoliciesResponse = Message<"vorta.v1.ListAppraisalPoliciesResponse"> & {
+  /**
+   * In the order of their names.
+   *
+   * @generated from field: repeated vorta.v1.AppraisalPolicy policies = 1;
+   */
+  policies: AppraisalPolicy[];
+};
+
+/**
+ * Describes the message vorta.v1.ListAppraisalPoliciesResponse.
+ * Use `create(ListAppraisalPoliciesResponseSchema)` to create a new message.
+ */
+export const ListAppraisalPoliciesResponseSchema: GenMessage<ListAppraisalPoliciesResponse> = /*@__PURE__*/
+  messageDesc(file_vorta_v1_attestation, 9);
+
+/**
+ * AppraisalPolicy is a policy to judge by.
+ *
+ * @generated from message vorta.v1.AppraisalPolicy
+ */
+export type AppraisalPolicy = Message<"vorta.v1.AppraisalPolicy"> & {
+  /**
+   * Its name, as in a request.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * SHA-256 of its canonical JSON, hex.
+   *
+   * @generated from field: string policy_id = 2;
+   */
+  policyId: string;
+
+  /**
+   * Whether it accepts SIMULATED evidence.
+   *
+   * @generated from field: bool simulated = 3;
+   */
+  simulated: boolean;
+};
+
+/**
+ * Describes the message vorta.v1.AppraisalPolicy.
+ * Use `create(AppraisalPolicySchema)` to create a new message.
+ */
+export const AppraisalPolicySchema: GenMessage<AppraisalPolicy> = /*@__PURE__*/
+  messageDesc(file_vorta_v1_attestation, 10);
 
 /**
  * GetEvidenceRequest names evidence.
@@ -166,7 +456,7 @@ export type GetEvidenceRequest = Message<"vorta.v1.GetEvidenceRequest"> & {
  * Use `create(GetEvidenceRequestSchema)` to create a new message.
  */
 export const GetEvidenceRequestSchema: GenMessage<GetEvidenceRequest> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_attestation, 2);
+  messageDesc(file_vorta_v1_attestation, 11);
 
 /**
  * GetEvidenceResponse carries evidence.
@@ -194,7 +484,7 @@ export type GetEvidenceResponse = Message<"vorta.v1.GetEvidenceResponse"> & {
  * Use `create(GetEvidenceResponseSchema)` to create a new message.
  */
 export const GetEvidenceResponseSchema: GenMessage<GetEvidenceResponse> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_attestation, 3);
+  messageDesc(file_vorta_v1_attestation, 12);
 
 /**
  * ListAppraisalsRequest asks for a page.
@@ -222,7 +512,7 @@ export type ListAppraisalsRequest = Message<"vorta.v1.ListAppraisalsRequest"> & 
  * Use `create(ListAppraisalsRequestSchema)` to create a new message.
  */
 export const ListAppraisalsRequestSchema: GenMessage<ListAppraisalsRequest> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_attestation, 4);
+  messageDesc(file_vorta_v1_attestation, 13);
 
 /**
  * ListAppraisalsResponse is one page.
@@ -250,10 +540,10 @@ export type ListAppraisalsResponse = Message<"vorta.v1.ListAppraisalsResponse"> 
  * Use `create(ListAppraisalsResponseSchema)` to create a new message.
  */
 export const ListAppraisalsResponseSchema: GenMessage<ListAppraisalsResponse> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_attestation, 5);
+  messageDesc(file_vorta_v1_attestation, 14);
 
 /**
- * AppraiseEvidenceRequest carries evidence.
+ * AppraiseEvidenceRequest carries evidence, or a bare quote.
  *
  * @generated from message vorta.v1.AppraiseEvidenceRequest
  */
@@ -264,6 +554,35 @@ export type AppraiseEvidenceRequest = Message<"vorta.v1.AppraiseEvidenceRequest"
    * @generated from field: bytes evidence = 1;
    */
   evidence: Uint8Array;
+
+  /**
+   * In its place, a quote and what it has to bind.
+   *
+   * @generated from field: vorta.v1.RawQuote quote = 2;
+   */
+  quote?: RawQuote | undefined;
+
+  /**
+   * The nonce of CreateChallenge that it answers. Without one, nothing is said of freshness.
+   *
+   * @generated from field: bytes nonce = 3;
+   */
+  nonce: Uint8Array;
+
+  /**
+   * Name of the policy to judge by; empty means `default`.
+   *
+   * @generated from field: string policy = 4;
+   */
+  policy: string;
+
+  /**
+   * In the place of `nonce`, 32 bytes that the caller made and sent: that they are used once is
+   * for the caller to see to.
+   *
+   * @generated from field: bytes own_nonce = 5;
+   */
+  ownNonce: Uint8Array;
 };
 
 /**
@@ -271,7 +590,73 @@ export type AppraiseEvidenceRequest = Message<"vorta.v1.AppraiseEvidenceRequest"
  * Use `create(AppraiseEvidenceRequestSchema)` to create a new message.
  */
 export const AppraiseEvidenceRequestSchema: GenMessage<AppraiseEvidenceRequest> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_attestation, 6);
+  messageDesc(file_vorta_v1_attestation, 15);
+
+/**
+ * RawQuote is a quote as it came from a platform.
+ *
+ * @generated from message vorta.v1.RawQuote
+ */
+export type RawQuote = Message<"vorta.v1.RawQuote"> & {
+  /**
+   * DCAP quote, at most 64 KiB.
+   *
+   * @generated from field: bytes quote = 1;
+   */
+  quote: Uint8Array;
+
+  /**
+   * JSON with the fields of Intel's quote collateral; empty lets the service fetch it.
+   *
+   * @generated from field: bytes collateral = 2;
+   */
+  collateral: Uint8Array;
+
+  /**
+   * Event log of a TD, JSON.
+   *
+   * @generated from field: bytes event_log = 3;
+   */
+  eventLog: Uint8Array;
+
+  /**
+   * What the quote's report data has to be.
+   *
+   * @generated from oneof vorta.v1.RawQuote.binding
+   */
+  binding: {
+    /**
+     * Canonical JSON of enclave-key claims, which name the nonce: SHA-256 of them, then zeros.
+     *
+     * @generated from field: bytes claims = 4;
+     */
+    value: Uint8Array;
+    case: "claims";
+  } | {
+    /**
+     * SHA-512 of nonce and these bytes, at most 64 KiB.
+     *
+     * @generated from field: bytes user_data = 5;
+     */
+    value: Uint8Array;
+    case: "userData";
+  } | {
+    /**
+     * Exactly these 64 bytes. They answer no challenge of this service.
+     *
+     * @generated from field: bytes report_data = 6;
+     */
+    value: Uint8Array;
+    case: "reportData";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message vorta.v1.RawQuote.
+ * Use `create(RawQuoteSchema)` to create a new message.
+ */
+export const RawQuoteSchema: GenMessage<RawQuote> = /*@__PURE__*/
+  messageDesc(file_vorta_v1_attestation, 16);
 
 /**
  * AppraiseEvidenceResponse carries the verdict.
@@ -285,6 +670,13 @@ export type AppraiseEvidenceResponse = Message<"vorta.v1.AppraiseEvidenceRespons
    * @generated from field: vorta.v1.Appraisal appraisal = 1;
    */
   appraisal?: Appraisal | undefined;
+
+  /**
+   * The same as an Entity Attestation Result: a JWT signed by this service.
+   *
+   * @generated from field: string ear = 2;
+   */
+  ear: string;
 };
 
 /**
@@ -292,26 +684,48 @@ export type AppraiseEvidenceResponse = Message<"vorta.v1.AppraiseEvidenceRespons
  * Use `create(AppraiseEvidenceResponseSchema)` to create a new message.
  */
 export const AppraiseEvidenceResponseSchema: GenMessage<AppraiseEvidenceResponse> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_attestation, 7);
+  messageDesc(file_vorta_v1_attestation, 17);
 
 /**
- * AttestationService shows the evidence behind the workers and appraises evidence for others.
+ * AttestationService appraises evidence (the Verifier of RFC 9334), keeps the results, and shows
+ * the evidence behind the workers.
  *
  * @generated from service vorta.v1.AttestationService
  */
 export const AttestationService: GenService<{
   /**
-   * GetEvidence returns stored evidence.
+   * CreateChallenge issues a nonce for evidence to answer. It is good once, and not for long.
    *
-   * @generated from rpc vorta.v1.AttestationService.GetEvidence
+   * @generated from rpc vorta.v1.AttestationService.CreateChallenge
    */
-  getEvidence: {
+  createChallenge: {
     methodKind: "unary";
-    input: typeof GetEvidenceRequestSchema;
-    output: typeof GetEvidenceResponseSchema;
+    input: typeof CreateChallengeRequestSchema;
+    output: typeof CreateChallengeResponseSchema;
   },
   /**
-   * ListAppraisals returns the verdicts on workers' evidence, newest first.
+   * AppraiseEvidence verifies evidence and judges it by a policy of this service. The result is
+   * on disk when the answer comes.
+   *
+   * @generated from rpc vorta.v1.AttestationService.AppraiseEvidence
+   */
+  appraiseEvidence: {
+    methodKind: "unary";
+    input: typeof AppraiseEvidenceRequestSchema;
+    output: typeof AppraiseEvidenceResponseSchema;
+  },
+  /**
+   * GetAppraisal returns a result.
+   *
+   * @generated from rpc vorta.v1.AttestationService.GetAppraisal
+   */
+  getAppraisal: {
+    methodKind: "unary";
+    input: typeof GetAppraisalRequestSchema;
+    output: typeof GetAppraisalResponseSchema;
+  },
+  /**
+   * ListAppraisals returns the results, newest first.
    *
    * @generated from rpc vorta.v1.AttestationService.ListAppraisals
    */
@@ -321,14 +735,24 @@ export const AttestationService: GenService<{
     output: typeof ListAppraisalsResponseSchema;
   },
   /**
-   * AppraiseEvidence verifies evidence and judges it by the cluster's policy.
+   * ListAppraisalPolicies returns the policies there are to judge by.
    *
-   * @generated from rpc vorta.v1.AttestationService.AppraiseEvidence
+   * @generated from rpc vorta.v1.AttestationService.ListAppraisalPolicies
    */
-  appraiseEvidence: {
+  listAppraisalPolicies: {
     methodKind: "unary";
-    input: typeof AppraiseEvidenceRequestSchema;
-    output: typeof AppraiseEvidenceResponseSchema;
+    input: typeof ListAppraisalPoliciesRequestSchema;
+    output: typeof ListAppraisalPoliciesResponseSchema;
+  },
+  /**
+   * GetEvidence returns the evidence of a worker; of a mainframe only.
+   *
+   * @generated from rpc vorta.v1.AttestationService.GetEvidence
+   */
+  getEvidence: {
+    methodKind: "unary";
+    input: typeof GetEvidenceRequestSchema;
+    output: typeof GetEvidenceResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_vorta_v1_attestation, 0);

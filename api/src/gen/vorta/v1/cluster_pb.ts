@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file vorta/v1/cluster.proto.
  */
 export const file_vorta_v1_cluster: GenFile = /*@__PURE__*/
-  fileDesc("ChZ2b3J0YS92MS9jbHVzdGVyLnByb3RvEgh2b3J0YS52MSJcCg9Qcm9vZkNhcGFiaWxpdHkSDgoGc3lzdGVtGAEgASgJEg4KBmN1cnZlcxgCIAMoCRIOCgZlbmdpbmUYAyABKAkSGQoRcHJvb2ZzX3Blcl9zZWNvbmQYBCABKAEiggEKD1RlZUNhcGFiaWxpdGllcxIMCgRraW5kGAEgASgJEg4KBnF1b3RlcxgCIAEoCBIRCgllcGNfYnl0ZXMYAyABKAMSEwoLbWVhc3VyZW1lbnQYBCABKAkSKQoGcHJvb2ZzGAUgAygLMhkudm9ydGEudjEuUHJvb2ZDYXBhYmlsaXR5IpgBCgtXb3JrZXJVc2FnZRIUCgxtZW1vcnlfYnl0ZXMYASABKAMSGQoRbWVtb3J5X2ZyZWVfYnl0ZXMYAiABKAMSFgoOZXBjX2ZyZWVfYnl0ZXMYAyABKAMSCwoDY3B1GAQgASgBEg8KB3J1bm5pbmcYBSABKAUSDQoFc2xvdHMYBiABKAUSEwoLY2FjaGVfYnl0ZXMYByABKAMi3QEKEVdvcmtlckF0dGVzdGF0aW9uEhcKD2V2aWRlbmNlX3NoYTI1NhgBIAEoCRIQCghhY2NlcHRlZBgCIAEoCBISCgp0Y2Jfc3RhdHVzGAMgASgJEhEKCXNpbXVsYXRlZBgEIAEoCBISCgplcnJvcl9jb2RlGAUgASgJEjEKDWFwcHJhaXNlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLUAwoGV29ya2VyEgwKBG5hbWUYASABKAkSJQoFc3RhdGUYAiABKA4yFi52b3J0YS52MS5Xb3JrZXIuU3RhdGUSJgoDdGVlGAMgASgLMhkudm9ydGEudjEuVGVlQ2FwYWJpbGl0aWVzEiQKBXVzYWdlGAQgASgLMhUudm9ydGEudjEuV29ya2VyVXNhZ2USMAoLYXR0ZXN0YXRpb24YBSABKAsyGy52b3J0YS52MS5Xb3JrZXJBdHRlc3RhdGlvbhIPCgd2ZXJzaW9uGAYgASgJEhEKCXN1Y2NlZWRlZBgHIAEoAxIOCgZmYWlsZWQYCCABKAMSEgoKbGF0ZW5jeV9tcxgJIAEoARIvCgtjcmVhdGVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoOaGVhcnRiZWF0X3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImgKBVN0YXRlEhUKEVNUQVRFX1VOU1BFQ0lGSUVEEAASDwoLU1RBVEVfUkVBRFkQARISCg5TVEFURV9EUkFJTklORxACEg4KClNUQVRFX0xPU1QQAxITCg9TVEFURV9OT1RfUkVBRFkQBCIWChRHZXRTZXJ2ZXJJbmZvUmVxdWVzdCKVAQoVR2V0U2VydmVySW5mb1Jlc3BvbnNlEg8KB3ZlcnNpb24YASABKAkSFAoMYXBpX3ZlcnNpb25zGAIgAygJEhIKCmxvZ19vcmlnaW4YAyABKAkSDwoHbG9nX2tleRgEIAEoCRIaChJzaW11bGF0ZWRfYWNjZXB0ZWQYBSABKAgSFAoMbWVhc3VyZW1lbnRzGAYgAygJIiAKEEdldFdvcmtlclJlcXVlc3QSDAoEbmFtZRgBIAEoCSI1ChFHZXRXb3JrZXJSZXNwb25zZRIgCgZ3b3JrZXIYASABKAsyEC52b3J0YS52MS5Xb3JrZXIiOwoSTGlzdFdvcmtlcnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIlEKE0xpc3RXb3JrZXJzUmVzcG9uc2USIQoHd29ya2VycxgBIAMoCzIQLnZvcnRhLnYxLldvcmtlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiOQoZR2V0UGxhY2VtZW50UmVwb3J0UmVxdWVzdBILCgNqb2IYASABKAkSDwoHYXR0ZW1wdBgCIAEoBSJHChpHZXRQbGFjZW1lbnRSZXBvcnRSZXNwb25zZRIpCgZyZXBvcnQYASABKAsyGS52b3J0YS52MS5QbGFjZW1lbnRSZXBvcnQy6QIKDkNsdXN0ZXJTZXJ2aWNlElUKDUdldFNlcnZlckluZm8SHi52b3J0YS52MS5HZXRTZXJ2ZXJJbmZvUmVxdWVzdBofLnZvcnRhLnYxLkdldFNlcnZlckluZm9SZXNwb25zZSIDkAIBEkkKCUdldFdvcmtlchIaLnZvcnRhLnYxLkdldFdvcmtlclJlcXVlc3QaGy52b3J0YS52MS5HZXRXb3JrZXJSZXNwb25zZSIDkAIBEk8KC0xpc3RXb3JrZXJzEhwudm9ydGEudjEuTGlzdFdvcmtlcnNSZXF1ZXN0Gh0udm9ydGEudjEuTGlzdFdvcmtlcnNSZXNwb25zZSIDkAIBEmQKEkdldFBsYWNlbWVudFJlcG9ydBIjLnZvcnRhLnYxLkdldFBsYWNlbWVudFJlcG9ydFJlcXVlc3QaJC52b3J0YS52MS5HZXRQbGFjZW1lbnRSZXBvcnRSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_google_protobuf_timestamp, file_vorta_v1_job]);
+  fileDesc("ChZ2b3J0YS92MS9jbHVzdGVyLnByb3RvEgh2b3J0YS52MSJcCg9Qcm9vZkNhcGFiaWxpdHkSDgoGc3lzdGVtGAEgASgJEg4KBmN1cnZlcxgCIAMoCRIOCgZlbmdpbmUYAyABKAkSGQoRcHJvb2ZzX3Blcl9zZWNvbmQYBCABKAEiggEKD1RlZUNhcGFiaWxpdGllcxIMCgRraW5kGAEgASgJEg4KBnF1b3RlcxgCIAEoCBIRCgllcGNfYnl0ZXMYAyABKAMSEwoLbWVhc3VyZW1lbnQYBCABKAkSKQoGcHJvb2ZzGAUgAygLMhkudm9ydGEudjEuUHJvb2ZDYXBhYmlsaXR5IpgBCgtXb3JrZXJVc2FnZRIUCgxtZW1vcnlfYnl0ZXMYASABKAMSGQoRbWVtb3J5X2ZyZWVfYnl0ZXMYAiABKAMSFgoOZXBjX2ZyZWVfYnl0ZXMYAyABKAMSCwoDY3B1GAQgASgBEg8KB3J1bm5pbmcYBSABKAUSDQoFc2xvdHMYBiABKAUSEwoLY2FjaGVfYnl0ZXMYByABKAMi3QEKEVdvcmtlckF0dGVzdGF0aW9uEhcKD2V2aWRlbmNlX3NoYTI1NhgBIAEoCRIQCghhY2NlcHRlZBgCIAEoCBISCgp0Y2Jfc3RhdHVzGAMgASgJEhEKCXNpbXVsYXRlZBgEIAEoCBISCgplcnJvcl9jb2RlGAUgASgJEjEKDWFwcHJhaXNlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJZCgxUY2JTaG9ydGZhbGwSDAoEcGFydBgBIAEoCRIRCgljb21wb25lbnQYAiABKAUSDAoEbmFtZRgDIAEoCRIMCgRoYXZlGAQgASgFEgwKBG5lZWQYBSABKAUi8gEKC1RjYkZvcmVjYXN0EiwKCGRlYWRsaW5lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCgllc3RpbWF0ZWQYAiABKAgSEgoKdGNiX3N0YXR1cxgDIAEoCRIiChp0Y2JfZXZhbHVhdGlvbl9kYXRhX251bWJlchgEIAEoBRIUCgxhZHZpc29yeV9pZHMYBSADKAkSKgoKc2hvcnRmYWxscxgGIAMoCzIWLnZvcnRhLnYxLlRjYlNob3J0ZmFsbBIoCgR0aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKUBAoGV29ya2VyEgwKBG5hbWUYASABKAkSJQoFc3RhdGUYAiABKA4yFi52b3J0YS52MS5Xb3JrZXIuU3RhdGUSJgoDdGVlGAMgASgLMhkudm9ydGEudjEuVGVlQ2FwYWJpbGl0aWVzEiQKBXVzYWdlGAQgASgLMhUudm9ydGEudjEuV29ya2VyVXNhZ2USMAoLYXR0ZXN0YXRpb24YBSABKAsyGy52b3J0YS52MS5Xb3JrZXJBdHRlc3RhdGlvbhIPCgd2ZXJzaW9uGAYgASgJEhEKCXN1Y2NlZWRlZBgHIAEoAxIOCgZmYWlsZWQYCCABKAMSEgoKbGF0ZW5jeV9tcxgJIAEoARIvCgtjcmVhdGVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoOaGVhcnRiZWF0X3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKCGZvcmVjYXN0GAwgASgLMhUudm9ydGEudjEuVGNiRm9yZWNhc3QSFQoNY29yZG9uX3JlYXNvbhgNIAEoCSJoCgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEg8KC1NUQVRFX1JFQURZEAESEgoOU1RBVEVfRFJBSU5JTkcQAhIOCgpTVEFURV9MT1NUEAMSEwoPU1RBVEVfTk9UX1JFQURZEAQiFgoUR2V0U2VydmVySW5mb1JlcXVlc3QilQEKFUdldFNlcnZlckluZm9SZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEhQKDGFwaV92ZXJzaW9ucxgCIAMoCRISCgpsb2dfb3JpZ2luGAMgASgJEg8KB2xvZ19rZXkYBCABKAkSGgoSc2ltdWxhdGVkX2FjY2VwdGVkGAUgASgIEhQKDG1lYXN1cmVtZW50cxgGIAMoCSIgChBHZXRXb3JrZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkiNQoRR2V0V29ya2VyUmVzcG9uc2USIAoGd29ya2VyGAEgASgLMhAudm9ydGEudjEuV29ya2VyIjsKEkxpc3RXb3JrZXJzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJRChNMaXN0V29ya2Vyc1Jlc3BvbnNlEiEKB3dvcmtlcnMYASADKAsyEC52b3J0YS52MS5Xb3JrZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjkKGUdldFBsYWNlbWVudFJlcG9ydFJlcXVlc3QSCwoDam9iGAEgASgJEg8KB2F0dGVtcHQYAiABKAUiRwoaR2V0UGxhY2VtZW50UmVwb3J0UmVzcG9uc2USKQoGcmVwb3J0GAEgASgLMhkudm9ydGEudjEuUGxhY2VtZW50UmVwb3J0MukCCg5DbHVzdGVyU2VydmljZRJVCg1HZXRTZXJ2ZXJJbmZvEh4udm9ydGEudjEuR2V0U2VydmVySW5mb1JlcXVlc3QaHy52b3J0YS52MS5HZXRTZXJ2ZXJJbmZvUmVzcG9uc2UiA5ACARJJCglHZXRXb3JrZXISGi52b3J0YS52MS5HZXRXb3JrZXJSZXF1ZXN0Ghsudm9ydGEudjEuR2V0V29ya2VyUmVzcG9uc2UiA5ACARJPCgtMaXN0V29ya2VycxIcLnZvcnRhLnYxLkxpc3RXb3JrZXJzUmVxdWVzdBodLnZvcnRhLnYxLkxpc3RXb3JrZXJzUmVzcG9uc2UiA5ACARJkChJHZXRQbGFjZW1lbnRSZXBvcnQSIy52b3J0YS52MS5HZXRQbGFjZW1lbnRSZXBvcnRSZXF1ZXN0GiQudm9ydGEudjEuR2V0UGxhY2VtZW50UmVwb3J0UmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_google_protobuf_timestamp, file_vorta_v1_job]);
 
 /**
  * ProofCapability is a proof system that a worker's enclave has ready.
@@ -234,6 +234,118 @@ export const WorkerAttestationSchema: GenMessage<WorkerAttestation> = /*@__PURE_
   messageDesc(file_vorta_v1_cluster, 3);
 
 /**
+ * TcbShortfall is a part of a platform that is older than an accepted TCB status asks for.
+ *
+ * @generated from message vorta.v1.TcbShortfall
+ */
+export type TcbShortfall = Message<"vorta.v1.TcbShortfall"> & {
+  /**
+   * What kind of part: `SGX component`, `PCE`, `TDX component`, `TDX module`, `quoting enclave`.
+   *
+   * @generated from field: string part = 1;
+   */
+  part: string;
+
+  /**
+   * Number of the component, 1 to 16; else 0.
+   *
+   * @generated from field: int32 component = 2;
+   */
+  component: number;
+
+  /**
+   * What Intel's TCB info calls it, such as `BIOS: Early Microcode Update`.
+   *
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * Security version it has.
+   *
+   * @generated from field: int32 have = 4;
+   */
+  have: number;
+
+  /**
+   * Security version it needs.
+   *
+   * @generated from field: int32 need = 5;
+   */
+  need: number;
+};
+
+/**
+ * Describes the message vorta.v1.TcbShortfall.
+ * Use `create(TcbShortfallSchema)` to create a new message.
+ */
+export const TcbShortfallSchema: GenMessage<TcbShortfall> = /*@__PURE__*/
+  messageDesc(file_vorta_v1_cluster, 4);
+
+/**
+ * TcbForecast says how long the TCB of a worker will be accepted, as far as Intel has published.
+ *
+ * @generated from message vorta.v1.TcbForecast
+ */
+export type TcbForecast = Message<"vorta.v1.TcbForecast"> & {
+  /**
+   * From when on the policy refuses it; absent where all published editions are accepted.
+   *
+   * @generated from field: google.protobuf.Timestamp deadline = 1;
+   */
+  deadline?: Timestamp | undefined;
+
+  /**
+   * Whether the deadline is an estimate: Intel has announced what will refuse it, and does not demand it yet.
+   *
+   * @generated from field: bool estimated = 2;
+   */
+  estimated: boolean;
+
+  /**
+   * TCB status by the edition that sets the deadline, or the code it is refused with.
+   *
+   * @generated from field: string tcb_status = 3;
+   */
+  tcbStatus: string;
+
+  /**
+   * Number of that edition.
+   *
+   * @generated from field: int32 tcb_evaluation_data_number = 4;
+   */
+  tcbEvaluationDataNumber: number;
+
+  /**
+   * Intel advisories that apply by that edition.
+   *
+   * @generated from field: repeated string advisory_ids = 5;
+   */
+  advisoryIds: string[];
+
+  /**
+   * What the platform lacks.
+   *
+   * @generated from field: repeated vorta.v1.TcbShortfall shortfalls = 6;
+   */
+  shortfalls: TcbShortfall[];
+
+  /**
+   * When the forecast was made.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 7;
+   */
+  time?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message vorta.v1.TcbForecast.
+ * Use `create(TcbForecastSchema)` to create a new message.
+ */
+export const TcbForecastSchema: GenMessage<TcbForecast> = /*@__PURE__*/
+  messageDesc(file_vorta_v1_cluster, 5);
+
+/**
  * Worker is a machine that runs jobs.
  *
  * @generated from message vorta.v1.Worker
@@ -315,6 +427,20 @@ export type Worker = Message<"vorta.v1.Worker"> & {
    * @generated from field: google.protobuf.Timestamp heartbeat_time = 11;
    */
   heartbeatTime?: Timestamp | undefined;
+
+  /**
+   * How long its TCB will be accepted; absent where its collateral comes from no service.
+   *
+   * @generated from field: vorta.v1.TcbForecast forecast = 12;
+   */
+  forecast?: TcbForecast | undefined;
+
+  /**
+   * Why the mainframe gives it no more work; empty where it does.
+   *
+   * @generated from field: string cordon_reason = 13;
+   */
+  cordonReason: string;
 };
 
 /**
@@ -322,7 +448,7 @@ export type Worker = Message<"vorta.v1.Worker"> & {
  * Use `create(WorkerSchema)` to create a new message.
  */
 export const WorkerSchema: GenMessage<Worker> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_cluster, 4);
+  messageDesc(file_vorta_v1_cluster, 6);
 
 /**
  * State of a worker.
@@ -377,7 +503,7 @@ export type Worker_State = (typeof Worker_State)[keyof typeof Worker_State] | Un
  * Describes the enum vorta.v1.Worker.State.
  */
 export const Worker_StateSchema: GenEnum<Worker_State> = /*@__PURE__*/
-  enumDesc(file_vorta_v1_cluster, 4, 0);
+  enumDesc(file_vorta_v1_cluster, 6, 0);
 
 /**
  * GetServerInfoRequest has no fields.
@@ -392,7 +518,7 @@ export type GetServerInfoRequest = Message<"vorta.v1.GetServerInfoRequest"> & {
  * Use `create(GetServerInfoRequestSchema)` to create a new message.
  */
 export const GetServerInfoRequestSchema: GenMessage<GetServerInfoRequest> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_cluster, 5);
+  messageDesc(file_vorta_v1_cluster, 7);
 
 /**
  * GetServerInfoResponse says what this server is.
@@ -448,7 +574,7 @@ export type GetServerInfoResponse = Message<"vorta.v1.GetServerInfoResponse"> & 
  * Use `create(GetServerInfoResponseSchema)` to create a new message.
  */
 export const GetServerInfoResponseSchema: GenMessage<GetServerInfoResponse> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_cluster, 6);
+  messageDesc(file_vorta_v1_cluster, 8);
 
 /**
  * GetWorkerRequest names a worker.
@@ -469,7 +595,7 @@ export type GetWorkerRequest = Message<"vorta.v1.GetWorkerRequest"> & {
  * Use `create(GetWorkerRequestSchema)` to create a new message.
  */
 export const GetWorkerRequestSchema: GenMessage<GetWorkerRequest> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_cluster, 7);
+  messageDesc(file_vorta_v1_cluster, 9);
 
 /**
  * GetWorkerResponse carries the worker.
@@ -490,7 +616,7 @@ export type GetWorkerResponse = Message<"vorta.v1.GetWorkerResponse"> & {
  * Use `create(GetWorkerResponseSchema)` to create a new message.
  */
 export const GetWorkerResponseSchema: GenMessage<GetWorkerResponse> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_cluster, 8);
+  messageDesc(file_vorta_v1_cluster, 10);
 
 /**
  * ListWorkersRequest asks for a page of workers.
@@ -518,7 +644,7 @@ export type ListWorkersRequest = Message<"vorta.v1.ListWorkersRequest"> & {
  * Use `create(ListWorkersRequestSchema)` to create a new message.
  */
 export const ListWorkersRequestSchema: GenMessage<ListWorkersRequest> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_cluster, 9);
+  messageDesc(file_vorta_v1_cluster, 11);
 
 /**
  * ListWorkersResponse is one page.
@@ -546,7 +672,7 @@ export type ListWorkersResponse = Message<"vorta.v1.ListWorkersResponse"> & {
  * Use `create(ListWorkersResponseSchema)` to create a new message.
  */
 export const ListWorkersResponseSchema: GenMessage<ListWorkersResponse> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_cluster, 10);
+  messageDesc(file_vorta_v1_cluster, 12);
 
 /**
  * GetPlacementReportRequest names a job.
@@ -574,7 +700,7 @@ export type GetPlacementReportRequest = Message<"vorta.v1.GetPlacementReportRequ
  * Use `create(GetPlacementReportRequestSchema)` to create a new message.
  */
 export const GetPlacementReportRequestSchema: GenMessage<GetPlacementReportRequest> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_cluster, 11);
+  messageDesc(file_vorta_v1_cluster, 13);
 
 /**
  * GetPlacementReportResponse carries the report.
@@ -595,7 +721,7 @@ export type GetPlacementReportResponse = Message<"vorta.v1.GetPlacementReportRes
  * Use `create(GetPlacementReportResponseSchema)` to create a new message.
  */
 export const GetPlacementReportResponseSchema: GenMessage<GetPlacementReportResponse> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_cluster, 12);
+  messageDesc(file_vorta_v1_cluster, 14);
 
 /**
  * ClusterService tells what the cluster consists of and how it places work.

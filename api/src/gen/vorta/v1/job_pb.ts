@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file vorta/v1/job.proto.
  */
 export const file_vorta_v1_job: GenFile = /*@__PURE__*/
-  fileDesc("ChJ2b3J0YS92MS9qb2IucHJvdG8SCHZvcnRhLnYxInwKCVByb29mU3BlYxIOCgZzeXN0ZW0YASABKAkSDQoFY3VydmUYAiABKAkSEAoIZW5jb2RpbmcYAyABKAkSGAoQdmVyaWZpY2F0aW9uX2tleRgEIAEoCRIVCg1wdWJsaWNfaW5wdXRzGAUgASgJEg0KBXByb29mGAYgASgJIjQKCVJlc291cmNlcxIUCgxtZW1vcnlfYnl0ZXMYASABKAMSEQoJZXBjX2J5dGVzGAIgASgDIioKCVBsYWNlbWVudBIMCgR0ZWVzGAEgAygJEg8KB3dvcmtlcnMYAiADKAkiIwoLUmV0cnlQb2xpY3kSFAoMbWF4X2F0dGVtcHRzGAEgASgFIusBCgdKb2JTcGVjEiQKBXByb29mGAEgASgLMhMudm9ydGEudjEuUHJvb2ZTcGVjSAASJgoJcmVzb3VyY2VzGAIgASgLMhMudm9ydGEudjEuUmVzb3VyY2VzEiYKCXBsYWNlbWVudBgDIAEoCzITLnZvcnRhLnYxLlBsYWNlbWVudBIqCgd0aW1lb3V0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiQKBXJldHJ5GAUgASgLMhUudm9ydGEudjEuUmV0cnlQb2xpY3kSEAoIcHJpb3JpdHkYBiABKAVCBgoEd29yayJ0CglDb25kaXRpb24SDAoEdHlwZRgBIAEoCRIOCgZzdGF0dXMYAiABKAgSDgoGcmVhc29uGAMgASgJEg8KB21lc3NhZ2UYBCABKAkSKAoEdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi7gUKA0pvYhIMCgRuYW1lGAEgASgJEgsKA3VpZBgCIAEoCRIiCgVzdGF0ZRgDIAEoDjITLnZvcnRhLnYxLkpvYi5TdGF0ZRIfCgRzcGVjGAQgASgLMhEudm9ydGEudjEuSm9iU3BlYxITCgtzcGVjX3NoYTI1NhgFIAEoCRIPCgdhdHRlbXB0GAYgASgFEg4KBndvcmtlchgHIAEoCRIPCgd2ZXJkaWN0GAggASgJEhQKDHZlcmRpY3RfY29kZRgJIAEoCRIaCg1yZWNlaXB0X2luZGV4GAogASgDSACIAQESCwoDdGVlGAsgASgJEhIKCmVycm9yX2NvZGUYDCABKAkSFQoNZXJyb3JfbWVzc2FnZRgNIAEoCRISCgplcnJvcl9oaW50GA4gASgJEicKCmNvbmRpdGlvbnMYDyADKAsyEy52b3J0YS52MS5Db25kaXRpb24SLwoLY3JlYXRlX3RpbWUYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0X3RpbWUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgUIAEoCSK4AQoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABIQCgxTVEFURV9RVUVVRUQQARIQCgxTVEFURV9QTEFDRUQQAhISCg5TVEFURV9TVEFSVElORxADEhEKDVNUQVRFX1JVTk5JTkcQBBITCg9TVEFURV9TVUNDRUVERUQQBRIQCgxTVEFURV9GQUlMRUQQBhITCg9TVEFURV9DQU5DRUxMRUQQBxIRCg1TVEFURV9FWFBJUkVEEAhCEAoOX3JlY2VpcHRfaW5kZXgipwEKCEpvYkV2ZW50EhAKCHNlcXVlbmNlGAEgASgDEgsKA2pvYhgCIAEoCRIPCgdhdHRlbXB0GAMgASgFEgwKBHR5cGUYBCABKAkSIgoFc3RhdGUYBSABKA4yEy52b3J0YS52MS5Kb2IuU3RhdGUSDwoHbWVzc2FnZRgGIAEoCRIoCgR0aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI6CglTY29yZVRlcm0SDgoGcGx1Z2luGAEgASgJEg0KBXNjb3JlGAIgASgBEg4KBndlaWdodBgDIAEoASKNAQoSUGxhY2VtZW50Q2FuZGlkYXRlEg4KBndvcmtlchgBIAEoCRITCgtmaWx0ZXJlZF9ieRgCIAEoCRIOCgZyZWFzb24YAyABKAkSDwoHbWVzc2FnZRgEIAEoCRINCgVzY29yZRgFIAEoARIiCgV0ZXJtcxgGIAMoCzITLnZvcnRhLnYxLlNjb3JlVGVybSKcAgoPUGxhY2VtZW50UmVwb3J0Eg8KB2F0dGVtcHQYASABKAUSEQoJZXZhbHVhdGVkGAIgASgFEhAKCGZlYXNpYmxlGAMgASgFEjcKB3JlZnVzZWQYBCADKAsyJi52b3J0YS52MS5QbGFjZW1lbnRSZXBvcnQuUmVmdXNlZEVudHJ5Eg4KBndvcmtlchgFIAEoCRIwCgpjYW5kaWRhdGVzGAYgAygLMhwudm9ydGEudjEuUGxhY2VtZW50Q2FuZGlkYXRlEigKBHRpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi4KDFJlZnVzZWRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAU6AjgBIm4KEENyZWF0ZUpvYlJlcXVlc3QSDgoGam9iX2lkGAEgASgJEh8KBHNwZWMYAiABKAsyES52b3J0YS52MS5Kb2JTcGVjEhIKCnJlcXVlc3RfaWQYAyABKAkSFQoNdmFsaWRhdGVfb25seRgEIAEoCCJdChFDcmVhdGVKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS52b3J0YS52MS5Kb2ISLAoJcGxhY2VtZW50GAIgASgLMhkudm9ydGEudjEuUGxhY2VtZW50UmVwb3J0IkYKFkJhdGNoQ3JlYXRlSm9ic1JlcXVlc3QSLAoIcmVxdWVzdHMYASADKAsyGi52b3J0YS52MS5DcmVhdGVKb2JSZXF1ZXN0IqUBChdCYXRjaENyZWF0ZUpvYnNSZXNwb25zZRI5CgdyZXN1bHRzGAEgAygLMigudm9ydGEudjEuQmF0Y2hDcmVhdGVKb2JzUmVzcG9uc2UuUmVzdWx0Gk8KBlJlc3VsdBIaCgNqb2IYASABKAsyDS52b3J0YS52MS5Kb2ISEgoKZXJyb3JfY29kZRgCIAEoCRIVCg1lcnJvcl9tZXNzYWdlGAMgASgJIh0KDUdldEpvYlJlcXVlc3QSDAoEbmFtZRgBIAEoCSIsCg5HZXRKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS52b3J0YS52MS5Kb2IiSAoPTGlzdEpvYnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCSJIChBMaXN0Sm9ic1Jlc3BvbnNlEhsKBGpvYnMYASADKAsyDS52b3J0YS52MS5Kb2ISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIi4KEENhbmNlbEpvYlJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIi8KEUNhbmNlbEpvYlJlc3BvbnNlEhoKA2pvYhgBIAEoCzINLnZvcnRhLnYxLkpvYiJICg5TdG9wSm9iUmVxdWVzdBIMCgRuYW1lGAEgASgJEigKBWdyYWNlGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIi0KD1N0b3BKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS52b3J0YS52MS5Kb2IiHwoPV2F0Y2hKb2JSZXF1ZXN0EgwKBG5hbWUYASABKAkiUgoQV2F0Y2hKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS52b3J0YS52MS5Kb2ISIgoGZXZlbnRzGAIgAygLMhIudm9ydGEudjEuSm9iRXZlbnQiNwoSV2F0Y2hFdmVudHNSZXF1ZXN0EgsKA2pvYhgBIAEoCRIUCgxyZXN1bWVfdG9rZW4YAiABKAkiTwoTV2F0Y2hFdmVudHNSZXNwb25zZRIiCgZldmVudHMYASADKAsyEi52b3J0YS52MS5Kb2JFdmVudBIUCgxyZXN1bWVfdG9rZW4YAiABKAkiSwoUTGlzdEpvYkV2ZW50c1JlcXVlc3QSDAoEbmFtZRgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJUChVMaXN0Sm9iRXZlbnRzUmVzcG9uc2USIgoGZXZlbnRzGAEgAygLMhIudm9ydGEudjEuSm9iRXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMqQFCgpKb2JTZXJ2aWNlEkQKCUNyZWF0ZUpvYhIaLnZvcnRhLnYxLkNyZWF0ZUpvYlJlcXVlc3QaGy52b3J0YS52MS5DcmVhdGVKb2JSZXNwb25zZRJWCg9CYXRjaENyZWF0ZUpvYnMSIC52b3J0YS52MS5CYXRjaENyZWF0ZUpvYnNSZXF1ZXN0GiEudm9ydGEudjEuQmF0Y2hDcmVhdGVKb2JzUmVzcG9uc2USQAoGR2V0Sm9iEhcudm9ydGEudjEuR2V0Sm9iUmVxdWVzdBoYLnZvcnRhLnYxLkdldEpvYlJlc3BvbnNlIgOQAgESRgoITGlzdEpvYnMSGS52b3J0YS52MS5MaXN0Sm9ic1JlcXVlc3QaGi52b3J0YS52MS5MaXN0Sm9ic1Jlc3BvbnNlIgOQAgESRAoJQ2FuY2VsSm9iEhoudm9ydGEudjEuQ2FuY2VsSm9iUmVxdWVzdBobLnZvcnRhLnYxLkNhbmNlbEpvYlJlc3BvbnNlEj4KB1N0b3BKb2ISGC52b3J0YS52MS5TdG9wSm9iUmVxdWVzdBoZLnZvcnRhLnYxLlN0b3BKb2JSZXNwb25zZRJDCghXYXRjaEpvYhIZLnZvcnRhLnYxLldhdGNoSm9iUmVxdWVzdBoaLnZvcnRhLnYxLldhdGNoSm9iUmVzcG9uc2UwARJMCgtXYXRjaEV2ZW50cxIcLnZvcnRhLnYxLldhdGNoRXZlbnRzUmVxdWVzdBodLnZvcnRhLnYxLldhdGNoRXZlbnRzUmVzcG9uc2UwARJVCg1MaXN0Sm9iRXZlbnRzEh4udm9ydGEudjEuTGlzdEpvYkV2ZW50c1JlcXVlc3QaHy52b3J0YS52MS5MaXN0Sm9iRXZlbnRzUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("ChJ2b3J0YS92MS9qb2IucHJvdG8SCHZvcnRhLnYxInwKCVByb29mU3BlYxIOCgZzeXN0ZW0YASABKAkSDQoFY3VydmUYAiABKAkSEAoIZW5jb2RpbmcYAyABKAkSGAoQdmVyaWZpY2F0aW9uX2tleRgEIAEoCRIVCg1wdWJsaWNfaW5wdXRzGAUgASgJEg0KBXByb29mGAYgASgJIjQKCVJlc291cmNlcxIUCgxtZW1vcnlfYnl0ZXMYASABKAMSEQoJZXBjX2J5dGVzGAIgASgDIioKCVBsYWNlbWVudBIMCgR0ZWVzGAEgAygJEg8KB3dvcmtlcnMYAiADKAkiIwoLUmV0cnlQb2xpY3kSFAoMbWF4X2F0dGVtcHRzGAEgASgFIjYKDFNlYWxlZElucHV0cxIOCgZpbnB1dHMYASADKAkSFgoOa2V5X2NvbW1pdG1lbnQYAiABKAkikwIKB0pvYlNwZWMSJAoFcHJvb2YYASABKAsyEy52b3J0YS52MS5Qcm9vZlNwZWNIABImCglyZXNvdXJjZXMYAiABKAsyEy52b3J0YS52MS5SZXNvdXJjZXMSJgoJcGxhY2VtZW50GAMgASgLMhMudm9ydGEudjEuUGxhY2VtZW50EioKB3RpbWVvdXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJAoFcmV0cnkYBSABKAsyFS52b3J0YS52MS5SZXRyeVBvbGljeRIQCghwcmlvcml0eRgGIAEoBRImCgZzZWFsZWQYByABKAsyFi52b3J0YS52MS5TZWFsZWRJbnB1dHNCBgoEd29yayJ0CglDb25kaXRpb24SDAoEdHlwZRgBIAEoCRIOCgZzdGF0dXMYAiABKAgSDgoGcmVhc29uGAMgASgJEg8KB21lc3NhZ2UYBCABKAkSKAoEdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi7gUKA0pvYhIMCgRuYW1lGAEgASgJEgsKA3VpZBgCIAEoCRIiCgVzdGF0ZRgDIAEoDjITLnZvcnRhLnYxLkpvYi5TdGF0ZRIfCgRzcGVjGAQgASgLMhEudm9ydGEudjEuSm9iU3BlYxITCgtzcGVjX3NoYTI1NhgFIAEoCRIPCgdhdHRlbXB0GAYgASgFEg4KBndvcmtlchgHIAEoCRIPCgd2ZXJkaWN0GAggASgJEhQKDHZlcmRpY3RfY29kZRgJIAEoCRIaCg1yZWNlaXB0X2luZGV4GAogASgDSACIAQESCwoDdGVlGAsgASgJEhIKCmVycm9yX2NvZGUYDCABKAkSFQoNZXJyb3JfbWVzc2FnZRgNIAEoCRISCgplcnJvcl9oaW50GA4gASgJEicKCmNvbmRpdGlvbnMYDyADKAsyEy52b3J0YS52MS5Db25kaXRpb24SLwoLY3JlYXRlX3RpbWUYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0X3RpbWUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgUIAEoCSK4AQoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABIQCgxTVEFURV9RVUVVRUQQARIQCgxTVEFURV9QTEFDRUQQAhISCg5TVEFURV9TVEFSVElORxADEhEKDVNUQVRFX1JVTk5JTkcQBBITCg9TVEFURV9TVUNDRUVERUQQBRIQCgxTVEFURV9GQUlMRUQQBhITCg9TVEFURV9DQU5DRUxMRUQQBxIRCg1TVEFURV9FWFBJUkVEEAhCEAoOX3JlY2VpcHRfaW5kZXgipwEKCEpvYkV2ZW50EhAKCHNlcXVlbmNlGAEgASgDEgsKA2pvYhgCIAEoCRIPCgdhdHRlbXB0GAMgASgFEgwKBHR5cGUYBCABKAkSIgoFc3RhdGUYBSABKA4yEy52b3J0YS52MS5Kb2IuU3RhdGUSDwoHbWVzc2FnZRgGIAEoCRIoCgR0aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI6CglTY29yZVRlcm0SDgoGcGx1Z2luGAEgASgJEg0KBXNjb3JlGAIgASgBEg4KBndlaWdodBgDIAEoASKNAQoSUGxhY2VtZW50Q2FuZGlkYXRlEg4KBndvcmtlchgBIAEoCRITCgtmaWx0ZXJlZF9ieRgCIAEoCRIOCgZyZWFzb24YAyABKAkSDwoHbWVzc2FnZRgEIAEoCRINCgVzY29yZRgFIAEoARIiCgV0ZXJtcxgGIAMoCzITLnZvcnRhLnYxLlNjb3JlVGVybSKcAgoPUGxhY2VtZW50UmVwb3J0Eg8KB2F0dGVtcHQYASABKAUSEQoJZXZhbHVhdGVkGAIgASgFEhAKCGZlYXNpYmxlGAMgASgFEjcKB3JlZnVzZWQYBCADKAsyJi52b3J0YS52MS5QbGFjZW1lbnRSZXBvcnQuUmVmdXNlZEVudHJ5Eg4KBndvcmtlchgFIAEoCRIwCgpjYW5kaWRhdGVzGAYgAygLMhwudm9ydGEudjEuUGxhY2VtZW50Q2FuZGlkYXRlEigKBHRpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi4KDFJlZnVzZWRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAU6AjgBIm4KEENyZWF0ZUpvYlJlcXVlc3QSDgoGam9iX2lkGAEgASgJEh8KBHNwZWMYAiABKAsyES52b3J0YS52MS5Kb2JTcGVjEhIKCnJlcXVlc3RfaWQYAyABKAkSFQoNdmFsaWRhdGVfb25seRgEIAEoCCJdChFDcmVhdGVKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS52b3J0YS52MS5Kb2ISLAoJcGxhY2VtZW50GAIgASgLMhkudm9ydGEudjEuUGxhY2VtZW50UmVwb3J0IkYKFkJhdGNoQ3JlYXRlSm9ic1JlcXVlc3QSLAoIcmVxdWVzdHMYASADKAsyGi52b3J0YS52MS5DcmVhdGVKb2JSZXF1ZXN0IqUBChdCYXRjaENyZWF0ZUpvYnNSZXNwb25zZRI5CgdyZXN1bHRzGAEgAygLMigudm9ydGEudjEuQmF0Y2hDcmVhdGVKb2JzUmVzcG9uc2UuUmVzdWx0Gk8KBlJlc3VsdBIaCgNqb2IYASABKAsyDS52b3J0YS52MS5Kb2ISEgoKZXJyb3JfY29kZRgCIAEoCRIVCg1lcnJvcl9tZXNzYWdlGAMgASgJIh0KDUdldEpvYlJlcXVlc3QSDAoEbmFtZRgBIAEoCSIsCg5HZXRKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS52b3J0YS52MS5Kb2IiSAoPTGlzdEpvYnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCSJIChBMaXN0Sm9ic1Jlc3BvbnNlEhsKBGpvYnMYASADKAsyDS52b3J0YS52MS5Kb2ISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIi4KEENhbmNlbEpvYlJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIi8KEUNhbmNlbEpvYlJlc3BvbnNlEhoKA2pvYhgBIAEoCzINLnZvcnRhLnYxLkpvYiJICg5TdG9wSm9iUmVxdWVzdBIMCgRuYW1lGAEgASgJEigKBWdyYWNlGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIi0KD1N0b3BKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS52b3J0YS52MS5Kb2IiHwoPV2F0Y2hKb2JSZXF1ZXN0EgwKBG5hbWUYASABKAkiUgoQV2F0Y2hKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS52b3J0YS52MS5Kb2ISIgoGZXZlbnRzGAIgAygLMhIudm9ydGEudjEuSm9iRXZlbnQiNwoSV2F0Y2hFdmVudHNSZXF1ZXN0EgsKA2pvYhgBIAEoCRIUCgxyZXN1bWVfdG9rZW4YAiABKAkiTwoTV2F0Y2hFdmVudHNSZXNwb25zZRIiCgZldmVudHMYASADKAsyEi52b3J0YS52MS5Kb2JFdmVudBIUCgxyZXN1bWVfdG9rZW4YAiABKAkiSwoUTGlzdEpvYkV2ZW50c1JlcXVlc3QSDAoEbmFtZRgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJUChVMaXN0Sm9iRXZlbnRzUmVzcG9uc2USIgoGZXZlbnRzGAEgAygLMhIudm9ydGEudjEuSm9iRXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMqQFCgpKb2JTZXJ2aWNlEkQKCUNyZWF0ZUpvYhIaLnZvcnRhLnYxLkNyZWF0ZUpvYlJlcXVlc3QaGy52b3J0YS52MS5DcmVhdGVKb2JSZXNwb25zZRJWCg9CYXRjaENyZWF0ZUpvYnMSIC52b3J0YS52MS5CYXRjaENyZWF0ZUpvYnNSZXF1ZXN0GiEudm9ydGEudjEuQmF0Y2hDcmVhdGVKb2JzUmVzcG9uc2USQAoGR2V0Sm9iEhcudm9ydGEudjEuR2V0Sm9iUmVxdWVzdBoYLnZvcnRhLnYxLkdldEpvYlJlc3BvbnNlIgOQAgESRgoITGlzdEpvYnMSGS52b3J0YS52MS5MaXN0Sm9ic1JlcXVlc3QaGi52b3J0YS52MS5MaXN0Sm9ic1Jlc3BvbnNlIgOQAgESRAoJQ2FuY2VsSm9iEhoudm9ydGEudjEuQ2FuY2VsSm9iUmVxdWVzdBobLnZvcnRhLnYxLkNhbmNlbEpvYlJlc3BvbnNlEj4KB1N0b3BKb2ISGC52b3J0YS52MS5TdG9wSm9iUmVxdWVzdBoZLnZvcnRhLnYxLlN0b3BKb2JSZXNwb25zZRJDCghXYXRjaEpvYhIZLnZvcnRhLnYxLldhdGNoSm9iUmVxdWVzdBoaLnZvcnRhLnYxLldhdGNoSm9iUmVzcG9uc2UwARJMCgtXYXRjaEV2ZW50cxIcLnZvcnRhLnYxLldhdGNoRXZlbnRzUmVxdWVzdBodLnZvcnRhLnYxLldhdGNoRXZlbnRzUmVzcG9uc2UwARJVCg1MaXN0Sm9iRXZlbnRzEh4udm9ydGEudjEuTGlzdEpvYkV2ZW50c1JlcXVlc3QaHy52b3J0YS52MS5MaXN0Sm9iRXZlbnRzUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * ProofSpec names a zero-knowledge proof to verify. Digests are `sha256:<64 hex digits>`.
@@ -148,6 +148,35 @@ export const RetryPolicySchema: GenMessage<RetryPolicy> = /*@__PURE__*/
   messageDesc(file_vorta_v1_job, 3);
 
 /**
+ * SealedInputs are encrypted so that only an enclave to which the requester releases the key can
+ * read them. The spec gives the digests of the ciphertexts.
+ *
+ * @generated from message vorta.v1.SealedInputs
+ */
+export type SealedInputs = Message<"vorta.v1.SealedInputs"> & {
+  /**
+   * Which ones: `verificationKey`, `publicInputs`, `proof`.
+   *
+   * @generated from field: repeated string inputs = 1;
+   */
+  inputs: string[];
+
+  /**
+   * Commitment to the content key, 64 hex digits.
+   *
+   * @generated from field: string key_commitment = 2;
+   */
+  keyCommitment: string;
+};
+
+/**
+ * Describes the message vorta.v1.SealedInputs.
+ * Use `create(SealedInputsSchema)` to create a new message.
+ */
+export const SealedInputsSchema: GenMessage<SealedInputs> = /*@__PURE__*/
+  messageDesc(file_vorta_v1_job, 4);
+
+/**
  * JobSpec is what the requester asks for. Its canonical JSON is hashed into the receipt.
  *
  * @generated from message vorta.v1.JobSpec
@@ -202,6 +231,13 @@ export type JobSpec = Message<"vorta.v1.JobSpec"> & {
    * @generated from field: int32 priority = 6;
    */
   priority: number;
+
+  /**
+   * Inputs that only the enclave may read.
+   *
+   * @generated from field: vorta.v1.SealedInputs sealed = 7;
+   */
+  sealed?: SealedInputs | undefined;
 };
 
 /**
@@ -209,7 +245,7 @@ export type JobSpec = Message<"vorta.v1.JobSpec"> & {
  * Use `create(JobSpecSchema)` to create a new message.
  */
 export const JobSpecSchema: GenMessage<JobSpec> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 4);
+  messageDesc(file_vorta_v1_job, 5);
 
 /**
  * Condition is one fact about a resource with the time since which it holds.
@@ -258,7 +294,7 @@ export type Condition = Message<"vorta.v1.Condition"> & {
  * Use `create(ConditionSchema)` to create a new message.
  */
 export const ConditionSchema: GenMessage<Condition> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 5);
+  messageDesc(file_vorta_v1_job, 6);
 
 /**
  * Job is one piece of work and all that is known of it.
@@ -412,7 +448,7 @@ export type Job = Message<"vorta.v1.Job"> & {
  * Use `create(JobSchema)` to create a new message.
  */
 export const JobSchema: GenMessage<Job> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 6);
+  messageDesc(file_vorta_v1_job, 7);
 
 /**
  * State of a job.
@@ -495,7 +531,7 @@ export type Job_State = (typeof Job_State)[keyof typeof Job_State] | UnknownEnum
  * Describes the enum vorta.v1.Job.State.
  */
 export const Job_StateSchema: GenEnum<Job_State> = /*@__PURE__*/
-  enumDesc(file_vorta_v1_job, 6, 0);
+  enumDesc(file_vorta_v1_job, 7, 0);
 
 /**
  * JobEvent is one step of a job.
@@ -558,7 +594,7 @@ export type JobEvent = Message<"vorta.v1.JobEvent"> & {
  * Use `create(JobEventSchema)` to create a new message.
  */
 export const JobEventSchema: GenMessage<JobEvent> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 7);
+  messageDesc(file_vorta_v1_job, 8);
 
 /**
  * ScoreTerm is one plugin's part of a worker's score.
@@ -593,7 +629,7 @@ export type ScoreTerm = Message<"vorta.v1.ScoreTerm"> & {
  * Use `create(ScoreTermSchema)` to create a new message.
  */
 export const ScoreTermSchema: GenMessage<ScoreTerm> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 8);
+  messageDesc(file_vorta_v1_job, 9);
 
 /**
  * PlacementCandidate is one worker as the scheduler saw it.
@@ -649,7 +685,7 @@ export type PlacementCandidate = Message<"vorta.v1.PlacementCandidate"> & {
  * Use `create(PlacementCandidateSchema)` to create a new message.
  */
 export const PlacementCandidateSchema: GenMessage<PlacementCandidate> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 9);
+  messageDesc(file_vorta_v1_job, 10);
 
 /**
  * PlacementReport says why a worker was chosen, or why none could be.
@@ -712,7 +748,7 @@ export type PlacementReport = Message<"vorta.v1.PlacementReport"> & {
  * Use `create(PlacementReportSchema)` to create a new message.
  */
 export const PlacementReportSchema: GenMessage<PlacementReport> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 10);
+  messageDesc(file_vorta_v1_job, 11);
 
 /**
  * CreateJobRequest asks for a job.
@@ -754,7 +790,7 @@ export type CreateJobRequest = Message<"vorta.v1.CreateJobRequest"> & {
  * Use `create(CreateJobRequestSchema)` to create a new message.
  */
 export const CreateJobRequestSchema: GenMessage<CreateJobRequest> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 11);
+  messageDesc(file_vorta_v1_job, 12);
 
 /**
  * CreateJobResponse carries the stored job.
@@ -782,7 +818,7 @@ export type CreateJobResponse = Message<"vorta.v1.CreateJobResponse"> & {
  * Use `create(CreateJobResponseSchema)` to create a new message.
  */
 export const CreateJobResponseSchema: GenMessage<CreateJobResponse> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 12);
+  messageDesc(file_vorta_v1_job, 13);
 
 /**
  * BatchCreateJobsRequest asks for many jobs.
@@ -803,7 +839,7 @@ export type BatchCreateJobsRequest = Message<"vorta.v1.BatchCreateJobsRequest"> 
  * Use `create(BatchCreateJobsRequestSchema)` to create a new message.
  */
 export const BatchCreateJobsRequestSchema: GenMessage<BatchCreateJobsRequest> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 13);
+  messageDesc(file_vorta_v1_job, 14);
 
 /**
  * BatchCreateJobsResponse answers in the order of the requests.
@@ -824,7 +860,7 @@ export type BatchCreateJobsResponse = Message<"vorta.v1.BatchCreateJobsResponse"
  * Use `create(BatchCreateJobsResponseSchema)` to create a new message.
  */
 export const BatchCreateJobsResponseSchema: GenMessage<BatchCreateJobsResponse> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 14);
+  messageDesc(file_vorta_v1_job, 15);
 
 /**
  * Result of one request.
@@ -859,7 +895,7 @@ export type BatchCreateJobsResponse_Result = Message<"vorta.v1.BatchCreateJobsRe
  * Use `create(BatchCreateJobsResponse_ResultSchema)` to create a new message.
  */
 export const BatchCreateJobsResponse_ResultSchema: GenMessage<BatchCreateJobsResponse_Result> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 14, 0);
+  messageDesc(file_vorta_v1_job, 15, 0);
 
 /**
  * GetJobRequest names a job.
@@ -880,7 +916,7 @@ export type GetJobRequest = Message<"vorta.v1.GetJobRequest"> & {
  * Use `create(GetJobRequestSchema)` to create a new message.
  */
 export const GetJobRequestSchema: GenMessage<GetJobRequest> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 15);
+  messageDesc(file_vorta_v1_job, 16);
 
 /**
  * GetJobResponse carries the job.
@@ -901,7 +937,7 @@ export type GetJobResponse = Message<"vorta.v1.GetJobResponse"> & {
  * Use `create(GetJobResponseSchema)` to create a new message.
  */
 export const GetJobResponseSchema: GenMessage<GetJobResponse> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 16);
+  messageDesc(file_vorta_v1_job, 17);
 
 /**
  * ListJobsRequest asks for a page of jobs.
@@ -936,7 +972,7 @@ export type ListJobsRequest = Message<"vorta.v1.ListJobsRequest"> & {
  * Use `create(ListJobsRequestSchema)` to create a new message.
  */
 export const ListJobsRequestSchema: GenMessage<ListJobsRequest> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 17);
+  messageDesc(file_vorta_v1_job, 18);
 
 /**
  * ListJobsResponse is one page.
@@ -964,7 +1000,7 @@ export type ListJobsResponse = Message<"vorta.v1.ListJobsResponse"> & {
  * Use `create(ListJobsResponseSchema)` to create a new message.
  */
 export const ListJobsResponseSchema: GenMessage<ListJobsResponse> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 18);
+  messageDesc(file_vorta_v1_job, 19);
 
 /**
  * CancelJobRequest names a job to end.
@@ -992,7 +1028,7 @@ export type CancelJobRequest = Message<"vorta.v1.CancelJobRequest"> & {
  * Use `create(CancelJobRequestSchema)` to create a new message.
  */
 export const CancelJobRequestSchema: GenMessage<CancelJobRequest> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 19);
+  messageDesc(file_vorta_v1_job, 20);
 
 /**
  * CancelJobResponse carries the ended job.
@@ -1013,7 +1049,7 @@ export type CancelJobResponse = Message<"vorta.v1.CancelJobResponse"> & {
  * Use `create(CancelJobResponseSchema)` to create a new message.
  */
 export const CancelJobResponseSchema: GenMessage<CancelJobResponse> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 20);
+  messageDesc(file_vorta_v1_job, 21);
 
 /**
  * StopJobRequest names a job to end gently.
@@ -1041,7 +1077,7 @@ export type StopJobRequest = Message<"vorta.v1.StopJobRequest"> & {
  * Use `create(StopJobRequestSchema)` to create a new message.
  */
 export const StopJobRequestSchema: GenMessage<StopJobRequest> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 21);
+  messageDesc(file_vorta_v1_job, 22);
 
 /**
  * StopJobResponse carries the job.
@@ -1062,7 +1098,7 @@ export type StopJobResponse = Message<"vorta.v1.StopJobResponse"> & {
  * Use `create(StopJobResponseSchema)` to create a new message.
  */
 export const StopJobResponseSchema: GenMessage<StopJobResponse> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 22);
+  messageDesc(file_vorta_v1_job, 23);
 
 /**
  * WatchJobRequest names a job to follow.
@@ -1083,7 +1119,7 @@ export type WatchJobRequest = Message<"vorta.v1.WatchJobRequest"> & {
  * Use `create(WatchJobRequestSchema)` to create a new message.
  */
 export const WatchJobRequestSchema: GenMessage<WatchJobRequest> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 23);
+  messageDesc(file_vorta_v1_job, 24);
 
 /**
  * WatchJobResponse is one change, or a heartbeat with no job in it.
@@ -1111,7 +1147,7 @@ export type WatchJobResponse = Message<"vorta.v1.WatchJobResponse"> & {
  * Use `create(WatchJobResponseSchema)` to create a new message.
  */
 export const WatchJobResponseSchema: GenMessage<WatchJobResponse> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 24);
+  messageDesc(file_vorta_v1_job, 25);
 
 /**
  * WatchEventsRequest says which events to follow.
@@ -1139,7 +1175,7 @@ export type WatchEventsRequest = Message<"vorta.v1.WatchEventsRequest"> & {
  * Use `create(WatchEventsRequestSchema)` to create a new message.
  */
 export const WatchEventsRequestSchema: GenMessage<WatchEventsRequest> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 25);
+  messageDesc(file_vorta_v1_job, 26);
 
 /**
  * WatchEventsResponse carries events, or none as a heartbeat every 15 seconds.
@@ -1167,7 +1203,7 @@ export type WatchEventsResponse = Message<"vorta.v1.WatchEventsResponse"> & {
  * Use `create(WatchEventsResponseSchema)` to create a new message.
  */
 export const WatchEventsResponseSchema: GenMessage<WatchEventsResponse> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 26);
+  messageDesc(file_vorta_v1_job, 27);
 
 /**
  * ListJobEventsRequest names a job.
@@ -1202,7 +1238,7 @@ export type ListJobEventsRequest = Message<"vorta.v1.ListJobEventsRequest"> & {
  * Use `create(ListJobEventsRequestSchema)` to create a new message.
  */
 export const ListJobEventsRequestSchema: GenMessage<ListJobEventsRequest> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 27);
+  messageDesc(file_vorta_v1_job, 28);
 
 /**
  * ListJobEventsResponse is one page of events.
@@ -1230,7 +1266,7 @@ export type ListJobEventsResponse = Message<"vorta.v1.ListJobEventsResponse"> & 
  * Use `create(ListJobEventsResponseSchema)` to create a new message.
  */
 export const ListJobEventsResponseSchema: GenMessage<ListJobEventsResponse> = /*@__PURE__*/
-  messageDesc(file_vorta_v1_job, 28);
+  messageDesc(file_vorta_v1_job, 29);
 
 /**
  * JobService takes jobs, tells what became of them and ends them early.

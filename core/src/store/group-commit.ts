@@ -2,7 +2,7 @@
 // and with it one disk flush. No timer: a lone call is flushed at once. Knows
 // nothing of what a call is.
 
-import { fail, VortaError } from '@vorta/core'
+import { fail, VortaError } from '../errors.ts'
 
 /** Longest transaction, in calls: bounds how long one flush holds the event loop. */
 const maxGroup = 512

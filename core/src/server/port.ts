@@ -13,7 +13,7 @@ import {
 import { type AddressInfo, createServer as createTcp, type Server, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createServer as createTls, type TlsOptions } from 'node:tls'
-import { fail } from '@vorta/core'
+import { fail } from '../errors.ts'
 
 export type Handler = (
   request: IncomingMessage | Http2ServerRequest,

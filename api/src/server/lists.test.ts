@@ -1,9 +1,7 @@
-// Names, page sizes, page tokens, filters: what every list call reads.
+// Names, page sizes and page tokens: what every list call reads.
 
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { jobStates } from '../records.ts'
-import { parseFilter } from './filter.ts'
 import { idIn } from './names.ts'
 import { createPageTokens, pageSize } from './paging.ts'
 
@@ -66,43 +64,5 @@ suite('a page', () => {
     for (const other of ['x', '=', 'not base64!', 'A'.repeat(22), token.toString('base64url', 1)]) {
       assert.throws(() => tokens.open('workers', other), { code: 'PAGE_TOKEN_INVALID' })
     }
-  })
-})
-
-suite('a filter', () => {
-  test('is a conjunction of state, worker and verdict', () => {
-    assert.deepEqual(parseFilter(''), {})
-    assert.deepEqual(parseFilter('  '), {})
-    assert.deepEqual(
-      parseFilter('state = "RUNNING" AND worker="workers/w1"  AND verdict =  "invalid"'),
-      { state: 'RUNNING', worker: 'w1', verdict: 'invalid' },
-    )
-    for (const state of jobStates) assert.deepEqual(parseFilter(`state = "${state}"`), { state })
-  })
-
-  for (const text of [
-    'state',
-    'state = RUNNING',
-    'state = "running"',
-    'state = "RUNNING" OR state = "FAILED"',
-    'state = "RUNNING" AND',
-    'AND',
-    'worker = "W1"',
-    'worker = "jobs/w1"',
-    'verdict = "maybe"',
-    'priority = "5"',
-    '__proto__ = "x"',
-    'state = "RUNNING" AND state = "FAILED"',
-    `worker = "${'w'.repeat(500)}"`,
-  ]) {
-    test(`is refused: ${text.slice(0, 40)}`, () => {
-      assert.throws(() => parseFilter(text), { code: 'FILTER_INVALID', meta: { field: 'filter' } })
-    })
-  }
-
-  test('takes no time to refuse, however it is padded', () => {
-    const start = performance.now()
-    assert.throws(() => parseFilter(`x${' '.repeat(4_000_000)}x`), { code: 'FILTER_INVALID' })
-    assert.ok(performance.now() - start < 1000)
   })
 })
