@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { concat, toHex } from '@vorta/core'
 import { day, measurement, now, platformId, reportData, verify } from '../../test/fixture.ts'
 import { simulatedCollateral } from '../simulated/collateral.ts'
+import { measurementOf } from '../verified-quote.ts'
 import { simulatedQuoteProvider } from './simulated.ts'
 
 const options = { platformId, measurement, now: () => now }
@@ -12,8 +13,10 @@ test('makes quotes that verify, for any report data', async () => {
   assert.equal(provider.tee, 'simulated')
   for (const fill of [0, 1, 255]) {
     const asked = reportData.map(() => fill)
-    const { reportData: bound, mrenclave } = await verify({ quote: await provider.quote(asked) })
-    assert.deepEqual([toHex(bound), mrenclave], [toHex(asked), toHex(measurement)])
+    const verified = await verify(await provider.quote(asked))
+    assert.equal(toHex(verified.reportData), toHex(asked))
+    assert.equal(measurementOf(verified), toHex(measurement))
+    assert.equal(provider.measurement, toHex(measurement))
   }
 })
 
@@ -28,7 +31,8 @@ test('sets what it is asked for', async () => {
     isvSvn: 0xfffe,
     componentSvns,
   })
-  const quote = await verify({ quote: await provider.quote(reportData) })
+  const quote = await verify(await provider.quote(reportData))
+  assert.ok(quote.tee === 'sgx')
   assert.equal(quote.debug, true)
   assert.equal(quote.mrsigner, toHex(mrsigner))
   assert.deepEqual([quote.isvProdId, quote.isvSvn], [0x1234, 0xfffe])
@@ -36,7 +40,7 @@ test('sets what it is asked for', async () => {
 })
 
 test('is certified by collateral of any process and any day of its life', async () => {
-  const quote = await simulatedQuoteProvider(options).quote(reportData)
+  const { quote } = await simulatedQuoteProvider(options).quote(reportData)
   for (const later of [0, 100 * day, 6 * 365 * day]) {
     await verify({ quote, now: now + later, collateral: simulatedCollateral(now + later) })
   }

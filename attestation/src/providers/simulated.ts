@@ -1,8 +1,9 @@
 // Quotes without hardware, for machines that have none. See simulated/keys.ts
 // for why these prove nothing, on purpose.
 
+import { toHex } from '@vorta/core'
 import { simulatedPlatform } from '../simulated/platform.ts'
-import type { QuoteProvider } from './quote-provider.ts'
+import { checkReportData, type QuoteProvider } from './quote-provider.ts'
 
 export type SimulatedProviderOptions = {
   /** 16 bytes, stable for a host. */
@@ -28,10 +29,11 @@ export function simulatedQuoteProvider(options: SimulatedProviderOptions): Quote
   })
   return {
     tee: 'simulated',
+    measurement: toHex(options.measurement),
     description: 'SIMULATED SGX platform: quotes prove nothing about hardware',
     quote: async (reportData) => {
-      if (reportData.length !== 64) throw new RangeError('report data: expected 64 bytes')
-      return platform.quote({ ...enclave, reportData })
+      checkReportData(reportData)
+      return { quote: platform.quote({ ...enclave, reportData }) }
     },
   }
 }
