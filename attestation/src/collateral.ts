@@ -32,6 +32,10 @@ export type Collateral = {
   readonly pck_certificate_chain?: string
 }
 
+/** What the decoder asks of a PEM chain, for those that know the rest already. */
+export const isPemChain = (value: unknown): boolean =>
+  typeof value === 'string' && value.length > 0 && value.length <= maxChain
+
 const pemChain = string({ min: 1, max: maxChain, what: 'PEM certificates, at most 32 KiB' })
 const signedJson = string({ min: 2, max: maxDocument, what: 'a JSON text, at most 512 KiB' })
 const crl = string({

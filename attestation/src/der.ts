@@ -174,16 +174,31 @@ export function readOid(reader: DerReader): string {
 export function readTime(reader: DerReader): number {
   const isUtc = reader.next === tags.utcTime
   const { content } = reader.read(isUtc ? tags.utcTime : tags.generalizedTime)
-  const text = String.fromCharCode(...content.subarray(0, 20))
-  const digits = isUtc ? `${Number(text.slice(0, 2)) < 50 ? '20' : '19'}${text}` : text
-  const found = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(digits)
-  if (!found) throw malformed('expected a time in UTC with seconds')
-  const [, year, month, day, hour, minute, second] = found
-  const iso = `${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`
-  const ms = Date.parse(iso)
-  if (Number.isNaN(ms) || new Date(ms).toISOString() !== iso) throw malformed('no such time')
-  if (!isUtc && Number(year) < 2050) throw malformed('GeneralizedTime before 2050')
+  const yearDigits = isUtc ? 2 : 4
+  if (content.length !== yearDigits + 11 || content.at(-1) !== 0x5a) {
+    throw malformed('expected a time in UTC with seconds')
+  }
+  const field = (at: number): number => readDigits(content, yearDigits + at, 2)
+  const digits = readDigits(content, 0, yearDigits)
+  const year = isUtc ? digits + (digits < 50 ? 2000 : 1900) : digits
+  if (!isUtc && year < 2050) throw malformed('GeneralizedTime before 2050')
+  const [month, day, hour, minute, second] = [field(0), field(2), field(4), field(6), field(8)]
+  const ms = Date.UTC(year, month - 1, day, hour, minute, second)
+  // Date.UTC carries what is too large over: the 30th of February would be in March.
+  const isReal =
+    hour < 24 && minute < 60 && second < 60 && new Date(ms).getUTCDate() === day && month <= 12
+  if (!isReal || month < 1 || day < 1) throw malformed('no such time')
   return ms
+}
+
+function readDigits(content: Uint8Array, from: number, count: number): number {
+  let value = 0
+  for (let i = from; i < from + count; i++) {
+    const digit = (content[i] ?? 0) - 0x30
+    if (!(digit >= 0 && digit <= 9)) throw malformed('expected a digit in a time')
+    value = value * 10 + digit
+  }
+  return value
 }
 
 const toNumber = (bytes: Uint8Array): number => bytes.reduce((sum, byte) => sum * 256 + byte, 0)

@@ -8,6 +8,7 @@ import { type EnclaveKeyClaims, enclaveKeyPurpose, reportDataOf } from './claims
 import type { QuoteFault } from './errors.ts'
 import { type Evidence, verifyEvidence } from './evidence.ts'
 import { sha256, simulatedKey } from './simulated/keys.ts'
+import { measurementOf } from './verified-quote.ts'
 
 const key = simulatedKey('an enclave').publicKey
 const nonce = '0f'.repeat(32)
@@ -35,7 +36,7 @@ test('gives the key that a genuine enclave claims', async () => {
   const verified = await verifyEvidence(nodeCrypto, evidence, { ...options, nonce })
   assert.deepEqual(verified.key, key)
   assert.deepEqual(verified.spki, encodeP256Spki(key))
-  assert.equal(verified.quote.mrenclave, toHex(measurement))
+  assert.equal(measurementOf(verified.quote), toHex(measurement))
   await verifyEvidence(nodeCrypto, evidence, options)
 })
 
@@ -90,7 +91,7 @@ test('refuses keys that are no P-256 keys', async () => {
 test('refuses evidence with unknown, missing or misspelled fields', async () => {
   const bad: readonly object[] = [
     { ...evidence, more: 1 },
-    { ...evidence, tee: 'tdx' },
+    { ...evidence, tee: 'sev' },
     { ...evidence, claims: { ...claims, purpose: 'another protocol' } },
     { ...evidence, claims: { ...claims, nonce: nonce.toUpperCase() } },
     { ...evidence, claims: { ...claims, more: '' } },

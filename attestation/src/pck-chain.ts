@@ -2,14 +2,15 @@
 // CAs, root. Certificates are told apart by name, not by position, and then
 // have to fit their place in every other respect.
 
-import { type Crypto, equal, fromUtf8, type P256PublicKey } from '@vorta/core'
-import { type Crl, verifyCrl } from './crl.ts'
+import { type Crypto, equal, fromHex, fromUtf8, type P256PublicKey, toHex } from '@vorta/core'
+import { type Crl, type CrlIssuer, type SignedCrl, verifyCrl } from './crl.ts'
 import { refuse } from './errors.ts'
 import { type PckExtension, parsePckExtension } from './pck-extension.ts'
-import { parsePemChain } from './pem.ts'
+import { type ParseCertificate, parsePemChain } from './pem.ts'
 import { requireInForce } from './period.ts'
 import type { Certification } from './quote.ts'
 import { isSignedBy } from './signed-der.ts'
+import type { Trust } from './signed-json.ts'
 import type { Certificate } from './x509.ts'
 
 export type PckChain = {
@@ -20,8 +21,7 @@ export type PckChain = {
 }
 
 const isLeaf = ({ commonName }: Certificate): boolean => commonName.endsWith('SGX PCK Certificate')
-const isIntermediate = ({ commonName }: Certificate): boolean =>
-  /SGX PCK (?:Platform|Processor) CA$/.test(commonName)
+const isIntermediate = (certificate: Certificate): boolean => pckCaOf(certificate) !== undefined
 
 /** Certification data types (Intel SGX ECDSA QuoteLibReference, A.4, table 9). */
 const pckLeaf = 4
@@ -34,14 +34,19 @@ const ppidLengths: Readonly<Record<number, readonly number[]>> = {
 }
 
 /** The chain from the quote, or from the collateral where the quote does not carry it. */
-export function readPckChain(certification: Certification, fallback: string | undefined): PckChain {
+export function readPckChain(
+  certification: Certification,
+  fallback: string | undefined,
+  parse?: ParseCertificate,
+): PckChain {
   if (certification.type === pckChain) {
-    return sortChain(parsePemChain(certificationText(certification), 'PCK chain of the quote'))
+    const text = certificationText(certification)
+    return sortChain(parsePemChain(text, 'PCK chain of the quote', parse))
   }
   if (fallback === undefined) {
     throw refuse('CHAIN_FORMAT', 'PCK chain: neither the quote nor the collateral carries it')
   }
-  const chain = sortChain(parsePemChain(fallback, 'PCK chain of the collateral'))
+  const chain = sortChain(parsePemChain(fallback, 'PCK chain of the collateral', parse))
   checkIdentification(certification, chain.leaf)
   return chain
 }
@@ -78,40 +83,81 @@ function sortChain(certificates: readonly Certificate[]): PckChain {
 export type VerifiedPck = {
   readonly key: P256PublicKey
   readonly extension: PckExtension
+  readonly ppidSha256: string
   readonly crl: Crl
   readonly notAfter: number
 }
 
-/** Proves the leaf, given that the anchor signed the intermediate (findAnchor). */
+/** The two CAs that certify PCK keys: of multi-package platforms, and of the others. */
+export type PckCa = 'platform' | 'processor'
+
+/** The PCK CA that a certificate says it is. */
+export function pckCaOf({ commonName }: Certificate): PckCa | undefined {
+  const named = /SGX PCK (Platform|Processor) CA$/.exec(commonName)?.[1]
+  return named?.toLowerCase() as PckCa | undefined
+}
+
+/** Proves that the anchor issued this CA, which may issue certificates and CRLs, and has not revoked it. */
+export async function verifyPckCa(
+  crypto: Crypto,
+  certificate: Certificate,
+  { anchor, rootCrl, now }: Trust,
+): Promise<void> {
+  await requireIssued(crypto, certificate, anchor)
+  if (!certificate.isCa || !certificate.signsCertificates || !certificate.signsCrls) {
+    throw refuse('NOT_A_CA', `${certificate.commonName}: expected a CA certificate`)
+  }
+  requireInForce('CERT', 'PCK CA', certificate.notBefore, certificate.notAfter, now)
+  if (rootCrl.revoked.has(certificate.serial)) {
+    throw refuse('CA_REVOKED', `${certificate.commonName}: revoked by the root CRL`)
+  }
+}
+
+/** Proves the leaf, from the anchor down. */
 export async function verifyPckChain(
   crypto: Crypto,
   { leaf, intermediate }: PckChain,
-  rootCrl: Crl,
-  pckCrl: string,
-  now: number,
+  trust: Trust,
+  pckCrl: SignedCrl,
 ): Promise<VerifiedPck> {
-  if (!intermediate.isCa || !intermediate.signsCertificates || !intermediate.signsCrls) {
-    throw refuse('NOT_A_CA', `${intermediate.commonName}: expected a CA certificate`)
-  }
-  requireInForce('CERT', 'PCK CA', intermediate.notBefore, intermediate.notAfter, now)
-  if (rootCrl.revoked.has(intermediate.serial)) {
-    throw refuse('CA_REVOKED', `${intermediate.commonName}: revoked by the root CRL`)
-  }
+  await verifyPckCa(crypto, intermediate, trust)
   if (leaf.isCa) throw refuse('NOT_A_LEAF', `${leaf.commonName}: expected an end certificate`)
-  const isIssued = equal(leaf.issuer, intermediate.subject)
-  if (!isIssued || !(await isSignedBy(crypto, intermediate.key, leaf))) {
-    throw refuse('CERT_SIGNATURE', `${leaf.commonName}: not issued by ${intermediate.commonName}`)
-  }
-  requireInForce('CERT', 'PCK certificate', leaf.notBefore, leaf.notAfter, now)
-  const crl = await verifyCrl(crypto, pckCrl, intermediate, 'PCK CRL', now)
+  await requireIssued(crypto, leaf, intermediate)
+  requireInForce('CERT', 'PCK certificate', leaf.notBefore, leaf.notAfter, trust.now)
+  const crl = await verifyCrl(crypto, pckCrl, intermediate, 'PCK CRL', trust.now)
   if (crl.revoked.has(leaf.serial)) {
     throw refuse('PCK_REVOKED', 'PCK certificate: revoked by the PCK CRL', { serial: leaf.serial })
   }
-  if (!leaf.sgxExtension) throw refuse('PCK_EXTENSION', 'PCK certificate: no SGX extension')
   return {
     key: leaf.key,
-    extension: parsePckExtension(leaf.sgxExtension),
+    ...platformOf(crypto, leaf),
     crl,
     notAfter: Math.min(leaf.notAfter, intermediate.notAfter),
   }
+}
+
+async function requireIssued(
+  crypto: Crypto,
+  certificate: Certificate,
+  issuer: CrlIssuer,
+): Promise<void> {
+  const isIssued = equal(certificate.issuer, issuer.subject)
+  if (!isIssued || !(await isSignedBy(crypto, issuer.key, certificate))) {
+    throw refuse('CERT_SIGNATURE', `${certificate.commonName}: not issued by the CA above it`)
+  }
+}
+
+type PckPlatform = Pick<VerifiedPck, 'extension' | 'ppidSha256'>
+
+/** What a certificate says does not change; reading it costs more than using it. */
+const platforms = new WeakMap<Certificate, PckPlatform>()
+
+function platformOf(crypto: Crypto, leaf: Certificate): PckPlatform {
+  const known = platforms.get(leaf)
+  if (known) return known
+  if (!leaf.sgxExtension) throw refuse('PCK_EXTENSION', 'PCK certificate: no SGX extension')
+  const extension = parsePckExtension(leaf.sgxExtension)
+  const platform = { extension, ppidSha256: toHex(crypto.sha256(fromHex(extension.ppid)!)) }
+  platforms.set(leaf, platform)
+  return platform
 }

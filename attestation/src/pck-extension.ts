@@ -28,7 +28,7 @@ export type PckExtension = {
   readonly sgxType: (typeof sgxTypes)[number]
   readonly instanceId?: string
   readonly configuration?: {
-    readonly dynamic: boolean
+    readonly dynamicPlatform: boolean
     readonly cachedKeys: boolean
     readonly smtEnabled: boolean
   }
@@ -62,7 +62,7 @@ function readInstance(entries: Entries): Pick<PckExtension, 'instanceId' | 'conf
   const instanceId = toHex(readOctets(entries.take(6), 16))
   const flags = readEntries(entries.take(7).inside(tags.sequence), `${root}.7`)
   const configuration = {
-    dynamic: readBoolean(flags.take(1)),
+    dynamicPlatform: readBoolean(flags.take(1)),
     cachedKeys: readBoolean(flags.take(2)),
     smtEnabled: readBoolean(flags.take(3)),
   }

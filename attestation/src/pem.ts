@@ -11,19 +11,24 @@ const maxCertificates = 8
 const block =
   /-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]{1,76}\r?\n)+)-----END CERTIFICATE-----(?:\r?\n|$)/y
 
-// The CAs and the TCB signer are the same in every quote, and roots come several
-// times in one. Parsing is no trust: what is kept here is verified each time.
-const parsed = new Map<string, Certificate>()
-const maxParsed = 1024
+/** Makes a certificate of the lines between the marks; undefined where they are not base64. */
+export type ParseCertificate = (lines: string) => Certificate | undefined
 
-/** Parses one PEM certificate after the other. Throws CHAIN_FORMAT, DER or CERT_FORMAT. */
-export function parsePemChain(text: string, what: string): readonly Certificate[] {
+/**
+ * Parses one PEM certificate after the other; `parse` is for callers that know
+ * some of them already. Throws CHAIN_FORMAT, DER or CERT_FORMAT.
+ */
+export function parsePemChain(
+  text: string,
+  what: string,
+  parse: ParseCertificate = parseLines,
+): readonly Certificate[] {
   const certificates: Certificate[] = []
   block.lastIndex = 0
   while (block.lastIndex < text.length) {
     const at = block.lastIndex
-    const body = block.exec(text)?.[1]
-    const certificate = body === undefined ? undefined : parseBody(body)
+    const lines = block.exec(text)?.[1]
+    const certificate = lines === undefined ? undefined : parse(lines)
     if (!certificate) {
       throw refuse('CHAIN_FORMAT', `${what}: expected a PEM certificate at character ${at}`)
     }
@@ -35,14 +40,7 @@ export function parsePemChain(text: string, what: string): readonly Certificate[
   return certificates
 }
 
-/** Undefined where the lines are not base64. */
-function parseBody(lines: string): Certificate | undefined {
-  const known = parsed.get(lines)
-  if (known) return known
+export const parseLines: ParseCertificate = (lines) => {
   const der = fromBase64(lines.replace(/[\r\n]/g, ''))
-  if (!der) return undefined
-  const certificate = parseCertificate(der)
-  if (parsed.size >= maxParsed) parsed.clear()
-  parsed.set(lines, certificate)
-  return certificate
+  return der && parseCertificate(der)
 }

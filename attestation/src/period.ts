@@ -6,7 +6,7 @@ import { refuse } from './errors.ts'
 
 /** Refuses with `<kind>_NOT_YET_VALID` or `<kind>_EXPIRED`; both ends count as inside. */
 export function requireInForce(
-  kind: 'CERT' | 'CRL' | 'TCB' | 'QEID',
+  kind: 'CERT' | 'CRL' | 'TCB' | 'QEID' | 'EVALNUM',
   what: string,
   from: number,
   until: number,

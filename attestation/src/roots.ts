@@ -1,7 +1,7 @@
 // Ties a chain to a configured anchor. The issuer's name picks the candidate,
 // the signature decides; a root certificate inside a chain is never believed.
 
-import { type Crypto, equal, toHex } from '@vorta/core'
+import { type Crypto, equal } from '@vorta/core'
 import type { TrustAnchor } from './anchors.ts'
 import { refuse } from './errors.ts'
 import { isSignedBy } from './signed-der.ts'
@@ -17,12 +17,32 @@ export async function findAnchor(
     const named = equal(anchor.subject, certificate.issuer)
     if (named && (await isSignedBy(crypto, anchor.key, certificate))) return anchor
   }
-  throw refuse(
-    'UNTRUSTED_ROOT',
-    `${certificate.commonName}: not signed by a configured trust anchor`,
-    { configured: anchors.map(({ name }) => name).join(', ') },
-  )
+  throw untrusted(certificate, anchors)
 }
+
+/**
+ * The anchor to judge a chain by: the one that signed this certificate, or if
+ * none did the first with its issuer's name, under which it will be refused for
+ * what is wrong with it.
+ */
+export async function chooseAnchor(
+  crypto: Crypto,
+  certificate: Certificate,
+  anchors: readonly TrustAnchor[],
+): Promise<TrustAnchor> {
+  const [first, ...more] = anchors.filter(({ subject }) => equal(subject, certificate.issuer))
+  if (!first) throw untrusted(certificate, anchors)
+  if (more.length === 0) return first
+  for (const anchor of [first, ...more]) {
+    if (await isSignedBy(crypto, anchor.key, certificate)) return anchor
+  }
+  return first
+}
+
+const untrusted = ({ commonName }: Certificate, anchors: readonly TrustAnchor[]) =>
+  refuse('UNTRUSTED_ROOT', `${commonName}: not signed by a configured trust anchor`, {
+    configured: anchors.map(({ name }) => name).join(', '),
+  })
 
 /**
  * Certificates beside the expected ones may only be the anchor's own. Their
@@ -34,8 +54,7 @@ export async function checkRoots(
   roots: readonly Certificate[],
   anchor: TrustAnchor,
 ): Promise<void> {
-  const distinct = new Map(roots.map((root) => [toHex(root.raw), root]))
-  for (const root of distinct.values()) {
+  for (const root of new Set(roots)) {
     const isAnchor =
       equal(root.subject, anchor.subject) &&
       equal(root.issuer, anchor.subject) &&
@@ -59,7 +78,8 @@ export async function checkSpares(
   anchor: TrustAnchor,
 ): Promise<void> {
   for (const spare of spares) {
-    if (used.some((certificate) => equal(certificate.raw, spare.raw))) continue
+    if (used.some((certificate) => certificate === spare || equal(certificate.raw, spare.raw)))
+      continue
     const isIssued = equal(spare.issuer, anchor.subject)
     if (!isIssued || !(await isSignedBy(crypto, anchor.key, spare))) {
       throw refuse('UNTRUSTED_ROOT', `${spare.commonName}: not signed by ${anchor.name}`)

@@ -9,12 +9,12 @@ import { type QuoteFault, refuse } from './errors.ts'
 // SEQUENCE { OID 1.2.840.10045.4.3.2 }, without parameters (RFC 5758, section 3.2).
 const ecdsaWithSha256 = fromHex('300a06082a8648ce3d040302')!
 
-export type SignedDer = {
+/** What a signature is over, and the signature as r||s, 64 bytes. */
+export type Signed = { readonly signedData: Uint8Array; readonly signature: Bytes }
+
+export type SignedDer = Signed & {
   /** The signed bytes, opened. */
   readonly body: DerReader
-  readonly signedData: Uint8Array
-  /** r||s, 64 bytes. */
-  readonly signature: Bytes
 }
 
 export function openSigned(der: Uint8Array, fault: QuoteFault): SignedDer {
@@ -49,5 +49,5 @@ function readEcdsaSignature(der: Uint8Array, fault: QuoteFault): Bytes {
 export const isSignedBy = (
   crypto: Crypto,
   key: P256PublicKey,
-  document: { readonly signedData: Uint8Array; readonly signature: Uint8Array },
+  document: Signed,
 ): Promise<boolean> => crypto.verifyP256(key, document.signedData, document.signature)

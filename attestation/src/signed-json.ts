@@ -7,9 +7,10 @@ import type { TrustAnchor } from './anchors.ts'
 import { maxDocument } from './collateral.ts'
 import type { Crl } from './crl.ts'
 import { type QuoteFault, refuse } from './errors.ts'
-import { parsePemChain } from './pem.ts'
+import { once } from './once.ts'
+import { type ParseCertificate, parsePemChain } from './pem.ts'
 import { requireInForce } from './period.ts'
-import { isSignedBy } from './signed-der.ts'
+import { isSignedBy, type Signed } from './signed-der.ts'
 import type { Certificate } from './x509.ts'
 
 export type SignerChain = {
@@ -20,8 +21,8 @@ export type SignerChain = {
 
 const isSigner = ({ commonName }: Certificate): boolean => commonName.endsWith('SGX TCB Signing')
 
-export function readSignerChain(pem: string, what: string): SignerChain {
-  const certificates = parsePemChain(pem, what)
+export function readSignerChain(pem: string, what: string, parse?: ParseCertificate): SignerChain {
+  const certificates = parsePemChain(pem, what, parse)
   const [signer, ...more] = certificates.filter(isSigner)
   if (!signer || more.length > 0) {
     throw refuse('CHAIN_FORMAT', `${what}: expected one TCB signing certificate`)
@@ -51,21 +52,56 @@ export async function verifySigner(
   }
 }
 
+/** A signed text that is parsed only after its signature is proven. */
+export type SignedJson<T> = Signed & {
+  /** Throws the document's format codes. */
+  readonly read: () => T
+}
+
+/** Throws COLLATERAL_FORMAT. `fault` is the code for text that is no acceptable JSON. */
+export function signedJson<T>(
+  text: string,
+  signatureHex: string,
+  fault: QuoteFault,
+  parse: (json: Json) => T,
+): SignedJson<T> {
+  const signature = fromHex(signatureHex)
+  if (!signature) throw refuse('COLLATERAL_FORMAT', 'signature: expected lower-case hex')
+  return { signedData: utf8(text), signature, read: once(() => parse(readJson(text, fault))) }
+}
+
+function readJson(text: string, fault: QuoteFault): Json {
+  try {
+    return parseJson(text, { maxBytes: maxDocument })
+  } catch (cause) {
+    throw refuse(fault, VortaError.from(cause).message)
+  }
+}
+
 /** Verifies the signature over the text, then parses it. */
-export async function openSignedJson(
+export async function verifySignedJson<T>(
+  crypto: Crypto,
+  signer: Certificate,
+  document: SignedJson<T>,
+  fault: QuoteFault,
+): Promise<T> {
+  if (!(await isSignedBy(crypto, signer.key, document))) {
+    throw refuse(fault, 'document: not signed by the TCB signing key')
+  }
+  return document.read()
+}
+
+/** The same for a text as it came. */
+export const openSignedJson = (
   crypto: Crypto,
   signer: Certificate,
   text: string,
   signatureHex: string,
   faults: { readonly signature: QuoteFault; readonly format: QuoteFault },
-): Promise<Json> {
-  const signature = fromHex(signatureHex)
-  if (!signature || !(await crypto.verifyP256(signer.key, utf8(text), signature))) {
-    throw refuse(faults.signature, 'document: not signed by the TCB signing key')
-  }
-  try {
-    return parseJson(text, { maxBytes: maxDocument })
-  } catch (cause) {
-    throw refuse(faults.format, VortaError.from(cause).message)
-  }
-}
+): Promise<Json> =>
+  verifySignedJson(
+    crypto,
+    signer,
+    signedJson(text, signatureHex, faults.format, (json) => json),
+    faults.signature,
+  )

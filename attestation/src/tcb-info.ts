@@ -13,22 +13,54 @@ import {
   openObject,
   optional,
   refine,
+  rfc3339,
   string,
+  withDefault,
 } from '@vorta/core/decode'
 import { refuse } from './errors.ts'
 import { advisories, evaluationNumber, hexDigits, time } from './intel-fields.ts'
 import type { PckExtension } from './pck-extension.ts'
-import { type TcbStatus, tcbStatuses } from './tcb-status.ts'
+import {
+  type EnclaveTcbStatus,
+  enclaveTcbStatuses,
+  type PlatformTcbStatus,
+  platformTcbStatuses,
+} from './tcb-status.ts'
 
-export type TcbLevel = {
+/** One level of Intel's judgement, of a platform or of an enclave. */
+export type Judged<Status> = {
+  /** As Intel spells it: the later date is the greater text. */
+  readonly tcbDate: string
+  readonly status: Status
+  readonly advisoryIds: readonly string[]
+  /** The earliest date of the levels above this one; absent for the highest. */
+  readonly supersededOn?: string
+}
+
+export type TcbLevel = Judged<PlatformTcbStatus> & {
   readonly componentSvns: readonly number[]
   readonly pceSvn: number
-  readonly tcbDate: number
-  readonly status: TcbStatus
-  readonly advisoryIds: readonly string[]
+  /** TDX only. */
+  readonly tdxSvns: readonly number[]
+}
+
+export type EnclaveLevel = Judged<EnclaveTcbStatus> & { readonly isvSvn: number }
+
+/** What a TDX module must be; hex in lower case. */
+export type TdxModule = {
+  readonly mrsigner: string
+  readonly attributes: string
+}
+
+/** A module of one major version, with levels of its own. */
+export type TdxModuleIdentity = TdxModule & {
+  readonly id: string
+  /** Highest first. */
+  readonly levels: readonly EnclaveLevel[]
 }
 
 export type TcbInfo = {
+  readonly tee: 'sgx' | 'tdx'
   readonly issueDate: number
   readonly nextUpdate: number
   readonly fmspc: string
@@ -36,25 +68,33 @@ export type TcbInfo = {
   readonly evaluationNumber: number
   /** Highest first. */
   readonly levels: readonly TcbLevel[]
+  /** TDX: the module of major version 0, and those of later ones. */
+  readonly tdxModule?: TdxModule
+  readonly tdxModuleIdentities: readonly TdxModuleIdentity[]
 }
 
 const components = 16
 const svn = integer(0, 255)
 const fault = (text: string) => refuse('TCB_FORMAT', `TCB info: ${text}`)
 
-type Tcb = Pick<TcbLevel, 'componentSvns' | 'pceSvn'>
+// Lists of unequal length would silently compare fewer components.
+const svns: Decoder<readonly number[]> = (value) =>
+  refine(
+    array(openObject({ svn }), components),
+    ({ length }) => length === components,
+    `${components} components`,
+  )(value).map((component) => component.svn)
 
-const tcbVersion3: Decoder<Tcb> = (value) => {
-  const { sgxtcbcomponents, pcesvn } = openObject({
-    // Lists of unequal length would silently compare fewer components.
-    sgxtcbcomponents: refine(
-      array(openObject({ svn }), components),
-      ({ length }) => length === components,
-      `${components} components`,
-    ),
-    pcesvn: integer(0, 0xffff),
-  })(value)
-  return { componentSvns: sgxtcbcomponents.map((component) => component.svn), pceSvn: pcesvn }
+type Tcb = Pick<TcbLevel, 'componentSvns' | 'pceSvn' | 'tdxSvns'>
+
+const tcbVersion3Sgx: Decoder<Tcb> = (value) => {
+  const tcb = openObject({ sgxtcbcomponents: svns, pcesvn: integer(0, 0xffff) })(value)
+  return { componentSvns: tcb.sgxtcbcomponents, pceSvn: tcb.pcesvn, tdxSvns: [] }
+}
+
+const tcbVersion3Tdx: Decoder<Tcb> = (value) => {
+  const { tdxtcbcomponents } = openObject({ tdxtcbcomponents: svns })(value)
+  return { ...tcbVersion3Sgx(value), tdxSvns: tdxtcbcomponents }
 }
 
 const version2Names = Array.from(
@@ -64,10 +104,12 @@ const version2Names = Array.from(
 const version2Shape = openObject(Object.fromEntries(version2Names.map((name) => [name, svn])))
 
 const tcbVersion2: Decoder<Tcb> = (value) => {
-  const svns = version2Shape(value)
+  const tcb = version2Shape(value)
   const { pcesvn } = openObject({ pcesvn: integer(0, 0xffff) })(value)
-  return { componentSvns: version2Names.map((name) => svns[name] ?? 0), pceSvn: pcesvn }
+  return { componentSvns: version2Names.map((name) => tcb[name] ?? 0), pceSvn: pcesvn, tdxSvns: [] }
 }
+
+const maxLevels = 1024 // the longest list has about 20
 
 const body = (tcb: Decoder<Tcb>) =>
   openObject({
@@ -80,23 +122,74 @@ const body = (tcb: Decoder<Tcb>) =>
     tcbLevels: array(
       openObject({
         tcb,
-        tcbDate: time,
-        tcbStatus: oneOf(...tcbStatuses),
+        tcbDate: rfc3339,
+        tcbStatus: oneOf(...platformTcbStatuses),
         advisoryIDs: optional(advisories),
       }),
-      1024,
+      maxLevels,
     ),
   })
 
+const bodies = {
+  2: { SGX: body(tcbVersion2) },
+  3: { SGX: body(tcbVersion3Sgx), TDX: body(tcbVersion3Tdx) },
+} as const
+
+/** Levels of an enclave that Intel signs: its versions and what Intel thinks of each. */
+export const enclaveLevels: Decoder<readonly EnclaveLevel[]> = (value) => {
+  const levels = enclaveLevelList(value).map(({ tcb, tcbDate, tcbStatus, advisoryIDs }) => ({
+    isvSvn: tcb.isvsvn,
+    tcbDate,
+    status: tcbStatus,
+    advisoryIds: advisoryIDs ?? [],
+  }))
+  return withSuccessors(levels.sort((a, b) => b.isvSvn - a.isvSvn))
+}
+
+const enclaveLevelList = array(
+  openObject({
+    tcb: openObject({ isvsvn: integer(0, 0xffff) }),
+    tcbDate: rfc3339,
+    tcbStatus: oneOf(...enclaveTcbStatuses),
+    advisoryIDs: optional(advisories),
+  }),
+  maxLevels,
+)
+
+/** Adds `supersededOn` to levels, highest first. */
+function withSuccessors<L extends Judged<unknown>>(levels: readonly L[]): readonly L[] {
+  let above: string | undefined
+  return levels.map((level) => {
+    const dated = above === undefined ? level : { ...level, supersededOn: above }
+    if (above === undefined || level.tcbDate < above) above = level.tcbDate
+    return dated
+  })
+}
+
+const moduleFields = { mrsigner: hexDigits(96), attributes: hexDigits(16) }
+
+const tdxParts = openObject({
+  tdxModule: openObject(moduleFields),
+  // Absent in documents from before the second major version.
+  tdxModuleIdentities: withDefault(
+    array(openObject({ ...moduleFields, id: string({ max: 16 }), tcbLevels: enclaveLevels }), 256),
+    [],
+  ),
+})
+
 const head = openObject({ version: oneOf(2, 3), id: optional(string({ max: 16 })) })
 
-/** Reads TCB info for SGX. Throws TCB_FORMAT, or TCB_MISMATCH for another kind of enclave. */
+/** Throws TCB_FORMAT, or TCB_MISMATCH for a document about something else than SGX or TDX. */
 export function parseTcbInfo(json: Json): TcbInfo {
   const { version, id } = decode(head, json, fault)
-  if (version === 3 && id !== 'SGX') {
-    throw refuse('TCB_MISMATCH', `TCB info: expected id SGX, got ${id ?? 'none'}`)
+  // Version 2 has no id: it is from before TDX.
+  const known = version === 2 ? (id ?? 'SGX') : id
+  const decoder = known === 'SGX' || (known === 'TDX' && version === 3) ? known : undefined
+  if (decoder === undefined) {
+    throw refuse('TCB_MISMATCH', `TCB info: expected id SGX or TDX, got ${id ?? 'none'}`)
   }
-  const info = decode(body(version === 3 ? tcbVersion3 : tcbVersion2), json, fault)
+  const isTdx = decoder === 'TDX'
+  const info = decode(isTdx ? bodies[3].TDX : bodies[version].SGX, json, fault)
   const levels = info.tcbLevels.map((level) => ({
     ...level.tcb,
     tcbDate: level.tcbDate,
@@ -104,40 +197,49 @@ export function parseTcbInfo(json: Json): TcbInfo {
     advisoryIds: level.advisoryIDs ?? [],
   }))
   return {
+    tee: isTdx ? 'tdx' : 'sgx',
     issueDate: info.issueDate,
     nextUpdate: info.nextUpdate,
     fmspc: info.fmspc,
     pceId: info.pceId,
     evaluationNumber: info.tcbEvaluationDataNumber,
-    levels: levels.sort(descending),
+    levels: withSuccessors(levels.sort(descending)),
+    ...(isTdx ? readTdxParts(json) : { tdxModuleIdentities: [] }),
   }
 }
 
-/** Components first, then PCE SVN: the order in which Intel's library tries the levels. */
+function readTdxParts(json: Json): Pick<TcbInfo, 'tdxModule' | 'tdxModuleIdentities'> {
+  const { tdxModule, tdxModuleIdentities } = decode(tdxParts, json, fault)
+  const identities = tdxModuleIdentities.map(({ tcbLevels, ...identity }) => ({
+    ...identity,
+    id: identity.id.toUpperCase(),
+    levels: tcbLevels,
+  }))
+  if (new Set(identities.map(({ id }) => id)).size < identities.length) {
+    throw fault('a TDX module identity stands twice')
+  }
+  return { tdxModule, tdxModuleIdentities: identities }
+}
+
+/** Components first, then PCE SVN, then TDX components: the order in which Intel's library tries the levels. */
 function descending(a: TcbLevel, b: TcbLevel): number {
-  for (const [i, value] of b.componentSvns.entries()) {
-    const difference = value - (a.componentSvns[i] ?? 0)
-    if (difference !== 0) return difference
-  }
-  return b.pceSvn - a.pceSvn
+  const [left, right] = [a, b].map(({ componentSvns, pceSvn, tdxSvns }) => [
+    ...componentSvns,
+    pceSvn,
+    ...tdxSvns,
+  ]) as [number[], number[]]
+  const differs = left.findIndex((value, i) => value !== right[i])
+  return differs < 0 ? 0 : right[differs]! - left[differs]!
 }
 
-/** Refuses TCB info that is about another kind of platform. */
-export function checkPlatform(info: TcbInfo, pck: PckExtension): void {
+/** Refuses TCB info that is about another kind of enclave or platform. */
+export function checkPlatform(info: TcbInfo, tee: 'sgx' | 'tdx', pck: PckExtension): void {
+  if (info.tee !== tee) {
+    throw refuse('TCB_MISMATCH', `TCB info: expected one for ${tee}, got one for ${info.tee}`)
+  }
   for (const field of ['fmspc', 'pceId'] as const) {
     if (info[field] !== pck[field]) {
       throw refuse('TCB_MISMATCH', `TCB info: expected ${field} ${pck[field]}, got ${info[field]}`)
     }
   }
-}
-
-/** The highest level that the platform reaches in every component. */
-export function matchTcbLevel(info: TcbInfo, pck: PckExtension): TcbLevel {
-  const level = info.levels.find(
-    ({ componentSvns, pceSvn }) =>
-      pck.pceSvn >= pceSvn &&
-      componentSvns.every((least, i) => (pck.componentSvns[i] ?? -1) >= least),
-  )
-  if (!level) throw refuse('TCB_NOT_SUPPORTED', 'platform: older than every level of the TCB info')
-  return level
 }

@@ -34,6 +34,7 @@ import {
   tcbSignerCertificate,
 } from './simulated/pki.ts'
 import { simulatedModel, simulatedPlatform } from './simulated/platform.ts'
+import { measurementOf } from './verified-quote.ts'
 import { verifyQuote } from './verify-quote.ts'
 
 const refusesCollateral = (options: SimulatedCollateralOptions, code: QuoteFault): Promise<void> =>
@@ -58,7 +59,7 @@ const leaf = Buffer.from(ownChain.split('-----')[2]!, 'base64')
 test('accepts a good quote and reports what is in it', async () => {
   const verified = await verify()
   assert.equal(verified.status, 'UpToDate')
-  assert.equal(verified.mrenclave, toHex(measurement))
+  assert.equal(measurementOf(verified), toHex(measurement))
   assert.equal(verified.ppid, toHex(platformId))
   assert.equal(verified.fmspc, toHex(simulatedModel.fmspc))
   assert.deepEqual(verified.reportData, reportData)
@@ -77,9 +78,15 @@ test('finds the right anchor among several, and none where it is missing', async
   const anchors = [intelAnchor, { ...simulatedAnchor, key: intelAnchorLike() }, simulatedAnchor]
   const verified = await verifyQuote(nodeCrypto, quote, collateral, { anchors, now })
   assert.equal(verified.anchor.kind, 'simulated')
-  for (const wrong of [[], [intelAnchor], anchors.slice(0, 2)]) {
+  const cases = [
+    [[], 'UNTRUSTED_ROOT'],
+    [[intelAnchor], 'UNTRUSTED_ROOT'],
+    // The name fits, so the first thing that this key has not signed is what is wrong.
+    [anchors.slice(0, 2), 'CRL_SIGNATURE'],
+  ] as const
+  for (const [wrong, code] of cases) {
     await assert.rejects(verifyQuote(nodeCrypto, quote, collateral, { anchors: wrong, now }), {
-      code: 'UNTRUSTED_ROOT',
+      code,
     })
   }
 })
@@ -156,7 +163,8 @@ test('refuses CRLs of another issuer, key or kind', async () => {
 test('refuses collateral about another platform', async () => {
   await refusesCollateral({ fmspc: new Uint8Array(6) }, 'TCB_MISMATCH')
   await refusesCollateral({ tcbInfo: { pceId: '0001' } }, 'TCB_MISMATCH')
-  await refusesCollateral({ tcbInfo: { id: 'TDX' } }, 'TCB_MISMATCH')
+  await refusesCollateral({ tcbInfo: { id: 'TDX' } }, 'TCB_FORMAT')
+  await refusesCollateral({ tcbInfo: { id: 'SEV' } }, 'TCB_MISMATCH')
   await refusesCollateral({ tcbInfo: { id: undefined } }, 'TCB_MISMATCH')
 })
 

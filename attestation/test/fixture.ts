@@ -1,4 +1,4 @@
-// One simulated platform with its quote and collateral, and ways to spoil them.
+// One simulated platform with its quotes and collateral, and ways to spoil them.
 
 import assert from 'node:assert/strict'
 import { type Crypto, concat, toHex, VerificationError } from '@vorta/core'
@@ -6,9 +6,10 @@ import { nodeCrypto } from '@vorta/core/crypto-node'
 import { simulatedAnchor } from '../src/anchors.ts'
 import type { Collateral } from '../src/collateral.ts'
 import { attestationCodes, type QuoteFault } from '../src/errors.ts'
+import type { Memory } from '../src/memory.ts'
 import { simulatedCollateral } from '../src/simulated/collateral.ts'
 import { simulatedPlatform } from '../src/simulated/platform.ts'
-import type { VerifiedQuote } from '../src/verified-quote.ts'
+import type { VerifiedQuote, VerifiedTdxQuote } from '../src/verified-quote.ts'
 import { verifyQuote } from '../src/verify-quote.ts'
 
 export const now = Date.UTC(2026, 5, 1)
@@ -20,6 +21,10 @@ export const reportData = new Uint8Array(64).fill(0x5a)
 export const platform = simulatedPlatform({ platformId, now })
 export const quote = platform.quote({ measurement, reportData })
 export const collateral = simulatedCollateral(now)
+
+export const tdMeasurement = new Uint8Array(48).fill(0xbb)
+export const tdQuote = platform.tdQuote({ measurement: tdMeasurement, reportData, report: '1.5' })
+export const tdCollateral = simulatedCollateral(now, { tee: 'tdx' })
 
 // Thousands of spoiled quotes share nine signatures out of ten: each distinct one
 // is really verified, once.
@@ -38,6 +43,7 @@ type Parts = {
   readonly quote?: Uint8Array
   readonly collateral?: Collateral
   readonly now?: number
+  readonly memory?: Memory
 }
 
 /** Verifies the good quote and collateral with some parts exchanged. */
@@ -45,7 +51,14 @@ export const verify = (parts: Parts = {}): Promise<VerifiedQuote> =>
   verifyQuote(crypto, parts.quote ?? quote, parts.collateral ?? collateral, {
     anchors: [simulatedAnchor],
     now: parts.now ?? now,
+    ...(parts.memory && { memory: parts.memory }),
   })
+
+/** The same for the TD's quote and collateral. */
+export async function verifyTd(parts: Parts = {}): Promise<VerifiedTdxQuote> {
+  const verified = await verify({ quote: tdQuote, collateral: tdCollateral, ...parts })
+  return verified.tee === 'tdx' ? verified : assert.fail('not a TD')
+}
 
 export const refuses = (parts: Parts, code: QuoteFault): Promise<void> =>
   assert.rejects(verify(parts), (error) => {

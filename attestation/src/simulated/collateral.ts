@@ -3,7 +3,7 @@
 
 import { toHex, toRfc3339, utf8 } from '@vorta/core'
 import type { Collateral } from '../collateral.ts'
-import type { EnclaveTcbStatus, TcbStatus } from '../tcb-status.ts'
+import type { EnclaveTcbStatus, PlatformTcbStatus } from '../tcb-status.ts'
 import { signRaw } from './keys.ts'
 import {
   pem,
@@ -27,10 +27,14 @@ export const simulatedCollateralLifetime = 30 * day
 const backdated = 10 * minute
 
 export type SimulatedCollateralOptions = {
+  /** Which quotes it is for; default sgx. */
+  readonly tee?: 'sgx' | 'tdx'
   readonly fmspc?: Uint8Array
   /** What is said of a platform at the current patch level. */
-  readonly tcbStatus?: TcbStatus
+  readonly tcbStatus?: PlatformTcbStatus
   readonly qeStatus?: EnclaveTcbStatus
+  /** TDX only: what is said of the current module. */
+  readonly moduleStatus?: EnclaveTcbStatus
   readonly advisoryIds?: readonly string[]
   readonly evaluationNumber?: number
   /** Ids of platforms whose PCK certificate is revoked. */
@@ -74,44 +78,64 @@ const evaluationNumber = 18
 /** Members in the order of Intel's documents. */
 function tcbInfo(dates: Dates, options: SimulatedCollateralOptions) {
   const { fmspc = simulatedModel.fmspc, tcbStatus = 'UpToDate', advisoryIds } = options
-  const level = (svns: readonly number[], status: TcbStatus, advisoryIDs?: readonly string[]) => ({
+  const isTdx = options.tee === 'tdx'
+  const components = (svns: readonly number[], shift: number) =>
+    svns.map((svn) => ({ svn: svn >> shift }))
+  const level = (shift: number, status: PlatformTcbStatus, advisoryIDs?: readonly string[]) => ({
     tcb: {
-      sgxtcbcomponents: svns.map((svn) => ({ svn })),
+      sgxtcbcomponents: components(simulatedModel.componentSvns, shift),
       pcesvn: simulatedModel.pceSvn,
+      ...(isTdx && { tdxtcbcomponents: components(simulatedModel.teeTcbSvn, shift) }),
     },
     tcbDate,
     tcbStatus: status,
     advisoryIDs,
   })
   return {
-    id: 'SGX',
+    id: isTdx ? 'TDX' : 'SGX',
     version: 3,
     ...dates,
     fmspc: upper(fmspc),
     pceId: upper(simulatedModel.pceId),
     tcbType: 0,
     tcbEvaluationDataNumber: options.evaluationNumber ?? evaluationNumber,
-    tcbLevels: [
-      level(simulatedModel.componentSvns, tcbStatus, advisoryIds),
-      level(
-        simulatedModel.componentSvns.map((svn) => svn >> 1),
-        'OutOfDate',
-        ['VORTA-SIM-00001'],
-      ),
-    ],
+    ...(isTdx && tdxModules(options)),
+    tcbLevels: [level(0, tcbStatus, advisoryIds), level(1, 'OutOfDate', ['VORTA-SIM-00001'])],
     ...options.tcbInfo,
   }
 }
 
-function qeIdentity(dates: Dates, options: SimulatedCollateralOptions) {
-  const { isvSvn, isvProdId, mrsigner } = simulatedModel.qe
-  const level = (isvsvn: number, tcbStatus: EnclaveTcbStatus) => ({
-    tcb: { isvsvn },
-    tcbDate,
-    tcbStatus,
-  })
+/** Modules of major version 1, as of `simulatedModel.teeTcbSvn`. */
+function tdxModules({ moduleStatus = 'UpToDate' }: SimulatedCollateralOptions) {
+  const signedByIntel = {
+    mrsigner: '00'.repeat(48),
+    attributes: '00'.repeat(8),
+    attributesMask: 'FF'.repeat(8),
+  }
+  const [svn] = simulatedModel.teeTcbSvn
   return {
-    id: 'QE',
+    tdxModule: signedByIntel,
+    tdxModuleIdentities: [
+      {
+        id: 'TDX_01',
+        ...signedByIntel,
+        tcbLevels: [enclaveLevel(svn, moduleStatus), enclaveLevel(svn - 2, 'OutOfDate')],
+      },
+    ],
+  }
+}
+
+const enclaveLevel = (isvsvn: number, tcbStatus: EnclaveTcbStatus) => ({
+  tcb: { isvsvn },
+  tcbDate,
+  tcbStatus,
+})
+
+function qeIdentity(dates: Dates, options: SimulatedCollateralOptions) {
+  const isTdx = options.tee === 'tdx'
+  const { isvSvn, isvProdId, mrsigner } = isTdx ? simulatedModel.tdQe : simulatedModel.qe
+  return {
+    id: isTdx ? 'TD_QE' : 'QE',
     version: 2,
     ...dates,
     tcbEvaluationDataNumber: options.evaluationNumber ?? evaluationNumber,
@@ -121,7 +145,10 @@ function qeIdentity(dates: Dates, options: SimulatedCollateralOptions) {
     attributesMask: 'FBFFFFFFFFFFFFFF0000000000000000',
     mrsigner: upper(mrsigner),
     isvprodid: isvProdId,
-    tcbLevels: [level(isvSvn, options.qeStatus ?? 'UpToDate'), level(isvSvn - 2, 'OutOfDate')],
+    tcbLevels: [
+      enclaveLevel(isvSvn, options.qeStatus ?? 'UpToDate'),
+      enclaveLevel(isvSvn - 2, 'OutOfDate'),
+    ],
     ...options.qeIdentity,
   }
 }

@@ -12,7 +12,8 @@ export function element(tag: number, ...contents: readonly Uint8Array[]): Bytes 
 function lengthOf({ length }: Uint8Array): Uint8Array {
   if (length < 0x80) return Uint8Array.of(length)
   if (length < 0x100) return Uint8Array.of(0x81, length)
-  return Uint8Array.of(0x82, length >> 8, length & 0xff)
+  if (length < 0x10000) return Uint8Array.of(0x82, length >> 8, length & 0xff)
+  return Uint8Array.of(0x83, length >> 16, (length >> 8) & 0xff, length & 0xff)
 }
 
 export const sequence = (...contents: readonly Uint8Array[]): Bytes =>
