@@ -3,10 +3,13 @@ import { after, before, suite, test } from 'node:test'
 import {
   type EnclaveKeyClaims,
   type Evidence,
+  measurementOf,
   simulatedAnchor,
   verifyEvidence,
+  verifyRaTlsCertificate,
 } from '@vorta/attestation'
 import { measureProgram } from '@vorta/attestation/measurement/files'
+import { createRaTlsKey, issueCertificate } from '@vorta/attestation/ra-tls/issue'
 import { simulatedCollateral } from '@vorta/attestation/simulated/collateral'
 import { fromBase64, toBase64, toHex, utf8 } from '@vorta/core'
 import { nodeCrypto } from '@vorta/core/crypto-node'
@@ -19,6 +22,7 @@ import {
   description,
   type Outcome,
   readPart,
+  voucher,
 } from './protocol.ts'
 import {
   artifactsOf,
@@ -75,6 +79,32 @@ suite('a running enclave', () => {
     assert.match(enclave.stderr(), /SIMULATED/)
   })
 
+  test('vouches for a TLS key of its host, and says that the host holds it', async () => {
+    const key = createRaTlsKey()
+    const nonce = new Uint8Array(32).fill(0xcd)
+    const asked = { spki: toBase64(key.spki), nonce: toHex(nonce) }
+    const { result } = await enclave.ask('vouch', asked)
+    const evidence = readPart(voucher, 'voucher', result)
+    const now = Date.now()
+    const { cert } = issueCertificate({ key, commonName: 'host', evidence, now, lifetime: 60_000 })
+    const der = fromBase64(cert.replace(/-----[A-Z ]+-----|\n/g, '')) ?? new Uint8Array()
+    const verified = await verifyRaTlsCertificate(nodeCrypto, der, {
+      anchors: [simulatedAnchor],
+      now,
+      collateral: async () => simulatedCollateral(now),
+      nonce,
+    })
+    assert.equal(verified.holder, 'host')
+    assert.equal(measurementOf(verified.quote), about.measurement)
+    for (const wrong of [
+      { ...asked, nonce: 'cd' },
+      { ...asked, spki: '!' },
+      { ...asked, holder: 'enclave' },
+    ]) {
+      assert.equal((await enclave.ask('vouch', wrong)).error?.code, 'INVALID_ARGUMENT')
+    }
+  })
+
   test('binds its key to a challenge in a genuine quote', async () => {
     const nonce = 'ab'.repeat(32)
     const { claims, quote } = await attest(nonce)
@@ -88,7 +118,7 @@ suite('a running enclave', () => {
     const options = { anchors: [simulatedAnchor], now }
     const verified = await verifyEvidence(nodeCrypto, evidence, { ...options, nonce })
     assert.equal(toBase64(verified.spki), about.spki)
-    assert.equal(verified.quote.mrenclave, about.measurement)
+    assert.equal(measurementOf(verified.quote), about.measurement)
     assert.ok(verified.quote.simulated)
     await assert.rejects(
       verifyEvidence(nodeCrypto, evidence, { ...options, nonce: 'cd'.repeat(32) }),

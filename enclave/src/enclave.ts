@@ -3,21 +3,24 @@
 // frames itself meaningless ends it.
 
 import { type EnclaveKeyClaims, enclaveKeyPurpose, reportDataOf } from '@vorta/attestation/claims'
+import type { FreshQuote, QuoteProvider } from '@vorta/attestation/providers/quote-provider'
+import { encodeRaTlsClaims, raTlsReportData } from '@vorta/attestation/ra-tls/claims'
+import { createRecipient } from '@vorta/attestation/sealing/recipient'
 import {
+  type Bytes,
   type Canonical,
   type Clock,
   canonicalJson,
   fail,
+  fromHex,
   type Json,
   toBase64,
-  toHex,
   VortaError,
 } from '@vorta/core'
 import { nodeCrypto } from '@vorta/core/crypto-node'
 import { createVerifier } from '@vorta/zkp'
 import { createEnclaveKey } from './key.ts'
 import type { Log } from './log.ts'
-import { openPlatform } from './platform.ts'
 import {
   type Answer,
   abortParams,
@@ -27,13 +30,17 @@ import {
   runParams,
   type StartParams,
   startParams,
+  type VouchParams,
+  vouchParams,
 } from './protocol.ts'
+import { createReleaseUses } from './release-uses.ts'
 import { createRunner, type Runner } from './runner.ts'
+import { createSealedJobs } from './sealed-job.ts'
 import type { Micros } from './trace.ts'
 
 export type EnclaveDeps = {
-  /** Absolute path of the program's entry file: what is measured. */
-  readonly entry: string
+  /** Opens what makes the quotes. */
+  readonly open: (params: StartParams) => Promise<QuoteProvider>
   readonly clock: Clock
   readonly micros: Micros
   readonly log: Log
@@ -49,6 +56,7 @@ export type Enclave = {
 type Started = {
   readonly description: Json
   readonly attest: (nonce: string) => Promise<Json>
+  readonly vouch: (params: VouchParams) => Promise<Json>
   readonly runner: Runner
 }
 
@@ -75,6 +83,8 @@ export function createEnclave(deps: EnclaveDeps): Enclave {
         return start(readPart(startParams, 'start', params))
       case 'attest':
         return running().attest(readPart(attestParams, 'attest', params).nonce)
+      case 'vouch':
+        return running().vouch(readPart(vouchParams, 'vouch', params))
       case 'run':
         running().runner.submit(id, readPart(runParams, 'run', params))
         return undefined
@@ -104,8 +114,8 @@ export function createEnclave(deps: EnclaveDeps): Enclave {
 }
 
 async function startEnclave(params: StartParams, deps: EnclaveDeps): Promise<Started> {
-  const { provider, measurement } = openPlatform(params, deps.entry, deps.clock)
-  const { tee } = provider
+  const provider = await deps.open(params)
+  const { tee, measurement } = provider
   if (tee === 'simulated') {
     deps.log('warn', 'SIMULATED enclave: its quotes prove nothing about hardware')
   }
@@ -113,11 +123,13 @@ async function startEnclave(params: StartParams, deps: EnclaveDeps): Promise<Sta
   const verifier = await createVerifier()
   const speeds = await verifier.measureThroughput()
   const spki = toBase64(signer.spki)
+  const recipient = await createRecipient()
+  const hpke = toBase64(recipient.publicKey)
   return {
     description: {
       spki,
       tee,
-      measurement: toHex(measurement),
+      measurement,
       proofs: speeds.map(({ system, curve, proofsPerSecond }) => ({
         system,
         curves: [curve],
@@ -126,10 +138,33 @@ async function startEnclave(params: StartParams, deps: EnclaveDeps): Promise<Sta
       })),
     },
     attest: async (nonce) => {
-      const claims: EnclaveKeyClaims = { purpose: enclaveKeyPurpose, spki, nonce }
-      const quote = await provider.quote(reportDataOf(nodeCrypto, claims))
-      return { claims: canonicalJson(claims as Canonical), quote: toBase64(quote) }
+      const claims: EnclaveKeyClaims = { purpose: enclaveKeyPurpose, spki, nonce, hpke }
+      const fresh = await provider.quote(reportDataOf(nodeCrypto, claims))
+      return { claims: canonicalJson(claims as Canonical), ...sent(fresh) }
     },
-    runner: createRunner({ ...deps, tee, signer, verifier }),
+    vouch: async ({ spki, nonce }) => {
+      const key = { spki, nonce: fromHex(nonce) as Bytes, holder: 'host' } as const
+      const claims = encodeRaTlsClaims(nodeCrypto, key)
+      const fresh = await provider.quote(raTlsReportData(nodeCrypto, claims))
+      return { claims: toBase64(claims), ...sent(fresh) }
+    },
+    runner: createRunner({
+      ...deps,
+      tee,
+      signer,
+      verifier,
+      sealedJobs: createSealedJobs(
+        nodeCrypto,
+        recipient,
+        signer.spki,
+        createReleaseUses(deps.clock),
+      ),
+    }),
   }
 }
+
+/** A quote as it travels. */
+const sent = ({ quote, eventLog }: FreshQuote) => ({
+  quote: toBase64(quote),
+  ...(eventLog !== undefined && { eventLog }),
+})

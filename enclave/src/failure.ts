@@ -11,6 +11,16 @@ const retryable: ReadonlySet<string> = new Set([
   'ENCLAVE_FAILED',
   'ENGINE_FAILED',
   'INTERNAL',
+  // Another release may fit; it is for the requester to make one.
+  'RELEASE_FORMAT',
+  'RELEASE_MISSING',
+  'RELEASE_WRONG_JOB',
+  'RELEASE_WRONG_SPEC',
+  'RELEASE_WRONG_ENCLAVE',
+  'RELEASE_EXPIRED',
+  'RELEASE_UNREADABLE',
+  'RELEASE_WRONG_KEY',
+  'RELEASE_USED_UP',
 ])
 
 const malformed =
@@ -29,4 +39,11 @@ export function failureOf(thrown: unknown): Failure {
     ...(hints.length > 0 ? { hint: hints.join('; ') } : {}),
     retryable: again,
   }
+}
+
+/** The same where the inputs were opened: their code may leave the enclave, words about them may not. */
+export function failureOfSealed(thrown: unknown): Failure {
+  const { code, retryable } = failureOf(thrown)
+  const message = 'the inputs are sealed, so what was found in them stays in the enclave'
+  return { code, message, retryable }
 }

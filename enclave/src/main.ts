@@ -1,42 +1,8 @@
-// The enclave's program: frames on stdin, frames on stdout, log lines on
-// stderr. It lives exactly as long as its host keeps stdin open, so that a
-// worker that dies leaves nothing behind.
+// The enclave's program, for SGX and its simulation. What it imports is what is
+// measured, so it imports nothing for other platforms.
 
 import { fileURLToPath } from 'node:url'
-import { systemClock, VortaError } from '@vorta/core'
-import { createEnclave } from './enclave.ts'
-import { encodeFrame, frameReader } from './frames.ts'
-import { stderrLog } from './log.ts'
+import { openPlatform } from './platform.ts'
+import { serveEnclave } from './serve.ts'
 
-const enclave = createEnclave({
-  entry: fileURLToPath(import.meta.url),
-  clock: systemClock,
-  micros: () => Math.floor(performance.now() * 1000),
-  log: stderrLog,
-  send: (answer) => process.stdout.write(encodeFrame(answer)),
-})
-
-function die(thrown: unknown): never {
-  const { code, message } = VortaError.from(thrown)
-  stderrLog('error', `${code}: ${message}`)
-  process.exit(1)
-}
-
-process.on('uncaughtException', die)
-process.on('unhandledRejection', die)
-// A terminal's Ctrl-C reaches every process of the group. The host drains on it,
-// and the enclave has to finish its work for that.
-process.on('SIGINT', () => {})
-process.on('SIGTERM', () => {})
-process.stdout.on('error', () => process.exit(1)) // nobody listens any more
-process.stdin.on('end', () => process.exit(0))
-process.stdin.on('error', die)
-
-const read = frameReader((body) => void enclave.handle(body))
-process.stdin.on('data', (chunk) => {
-  try {
-    read(chunk)
-  } catch (thrown) {
-    die(thrown) // the frames have lost their beginnings
-  }
-})
+serveEnclave(fileURLToPath(import.meta.url), openPlatform)

@@ -1,23 +1,30 @@
-// The platform underneath the enclave: who makes its quotes and what its
-// measurement is. The one place that knows kinds of hardware.
+// The platform underneath the enclave: who makes its quotes. The one place that
+// knows kinds of hardware, besides dstack.ts.
 
 import { measureProgram } from '@vorta/attestation/measurement/files'
+import { openGramineProvider } from '@vorta/attestation/providers/gramine'
 import type { QuoteProvider } from '@vorta/attestation/providers/quote-provider'
 import { simulatedQuoteProvider } from '@vorta/attestation/providers/simulated'
 import { type Bytes, type Clock, fail, fromHex } from '@vorta/core'
 import type { StartParams } from './protocol.ts'
 
-export type Platform = { readonly provider: QuoteProvider; readonly measurement: Bytes }
+/** Rejects where this machine cannot be what the host says it is. */
+export type OpenPlatform = (
+  params: StartParams,
+  program: {
+    /** Absolute path of the program's entry file: what is measured. */
+    readonly entry: string
+    readonly clock: Clock
+  },
+) => Promise<QuoteProvider>
 
-/** Throws ENCLAVE_FAILED where this machine cannot be what the host says it is. */
-export function openPlatform(config: StartParams, entry: string, clock: Clock): Platform {
-  const platformId = fromHex(config.platformId) as Bytes // the decoder saw to it
-  try {
-    const { measurement } = measureProgram(entry)
-    const provider = simulatedQuoteProvider({ platformId, measurement, now: clock.now })
-    return { provider, measurement }
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw fail('ENCLAVE_FAILED', `quote provider "${config.tee}" cannot be made: ${why}`, { cause })
-  }
+/** The processor's enclaves, and the simulation of them. */
+export const openPlatform: OpenPlatform = async ({ tee, platformId }, { entry, clock }) => {
+  if (tee === 'gramine') return openGramineProvider()
+  if (tee === 'dstack') throw fail('ENCLAVE_FAILED', 'start: this program is not for dstack')
+  return simulatedQuoteProvider({
+    platformId: fromHex(platformId ?? '') as Bytes, // the decoder saw to it
+    measurement: measureProgram(entry).measurement,
+    now: clock.now,
+  })
 }

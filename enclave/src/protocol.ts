@@ -2,6 +2,9 @@
 // has one closing answer with its id, and `run` has any number of partial ones
 // before it. Both sides read what they get through these closed decoders.
 
+import { maxEventLog } from '@vorta/attestation/dstack/limits'
+import { evidenceKind } from '@vorta/attestation/evidence-kind'
+import { maxReleaseBytes } from '@vorta/attestation/sealing/release'
 import { fail, type Json, parseJson } from '@vorta/core'
 import {
   array,
@@ -17,7 +20,7 @@ import {
   oneOf,
   optional,
   record,
-  sha256Hex,
+  refine,
   string,
 } from '@vorta/core/decode'
 import { maxFrameBytes } from './frames.ts'
@@ -38,9 +41,26 @@ const text = string({ min: 1, max: 256 })
 const requestId = integer(0, Number.MAX_SAFE_INTEGER)
 
 /** First request: makes the key and the quote provider. Answered with a Description. */
-export const startParams = object({ tee: oneOf('simulated'), platformId: hex(32) })
+export const startParams = refine(
+  object({
+    tee: oneOf('simulated', 'gramine', 'dstack'),
+    /** Of the simulated platform. */
+    platformId: optional(hex(32)),
+    /** Socket or address of the dstack guest agent; by default the usual socket. */
+    endpoint: optional(string({ min: 1, max: 4096 })),
+  }),
+  ({ tee, platformId, endpoint }) =>
+    (tee === 'simulated') === (platformId !== undefined) &&
+    (tee === 'dstack' || endpoint === undefined),
+  'a platformId for simulated, an endpoint for dstack only',
+)
 /** A fresh quote over the key and a challenge. Answered with an Attestation. */
 export const attestParams = object({ nonce: hex(64) })
+/**
+ * A quote that ties a TLS key of the host's to this enclave, and answers a challenge. The
+ * claims are made inside and say that the host holds the key. Answered with a Voucher.
+ */
+export const vouchParams = object({ spki: base64Bytes(256), nonce: hex(64) })
 /** Verifies the proofs of a batch. Artifacts are shared by the attempts that name them. */
 export const runParams = object({
   log: object({ origin: text, key: text }),
@@ -50,6 +70,8 @@ export const runParams = object({
       attempt: object({ number: integer(1, 1_000_000), token: string({ max: 64 }) }),
       /** Canonical JSON of the job spec. */
       spec: base64Bytes(maxSpecBytes),
+      /** The requester's key release, for a job with sealed inputs. */
+      release: optional(base64Bytes(maxReleaseBytes)),
     }),
     maxAttempts,
   ),
@@ -59,13 +81,22 @@ export const runParams = object({
 export const abortParams = object({ jobs: array(text) })
 
 export type StartParams = Decoded<typeof startParams>
+/** StartParams as a host makes them. */
+export type StartMessage =
+  | { readonly tee: 'simulated'; readonly platformId: string }
+  | { readonly tee: 'gramine' }
+  | { readonly tee: 'dstack'; readonly endpoint?: string }
+export type VouchParams = Decoded<typeof vouchParams>
 export type RunParams = Decoded<typeof runParams>
 export type AttemptOrder = RunParams['attempts'][number]
 
 /** RunParams as they travel: bytes in base64. */
 export type RunMessage = {
   readonly log: RunParams['log']
-  readonly attempts: readonly (Omit<AttemptOrder, 'spec'> & { readonly spec: string })[]
+  readonly attempts: readonly (Omit<AttemptOrder, 'spec' | 'release'> & {
+    readonly spec: string
+    readonly release?: string
+  })[]
   readonly artifacts: Readonly<Record<string, string>>
 }
 
@@ -76,8 +107,12 @@ export type Request = Decoded<typeof request>
 export const description = object({
   /** DER SubjectPublicKeyInfo of the enclave's key, base64. */
   spki: base64(1, 256),
-  tee: oneOf('sgx', 'simulated'),
-  measurement: sha256Hex,
+  tee: evidenceKind,
+  /** MRENCLAVE, or MRTD: 32 or 48 bytes. */
+  measurement: string({
+    pattern: /^(?:[0-9a-f]{64}|[0-9a-f]{96})$/,
+    what: '32 or 48 bytes in lower-case hex',
+  }),
   proofs: array(
     object({
       system: text,
@@ -89,12 +124,25 @@ export const description = object({
 })
 export type Description = Decoded<typeof description>
 
+const quoted = {
+  quote: base64Bytes(64 * 1024),
+  /** Of a dstack guest. */
+  eventLog: optional(string({ max: maxEventLog })),
+}
+
 export const attestation = object({
   /** Canonical JSON of the claims that the quote binds. */
   claims: string({ max: 4096 }),
-  quote: base64Bytes(64 * 1024),
+  ...quoted,
 })
 export type Attestation = Decoded<typeof attestation>
+
+export const voucher = object({
+  /** RA-TLS claims (CBOR) that the quote binds. */
+  claims: base64Bytes(1024),
+  ...quoted,
+})
+export type Voucher = Decoded<typeof voucher>
 
 const failure = object({
   code: text,
@@ -123,7 +171,7 @@ export type Outcome = Decoded<typeof outcome>
 
 const answer = object({
   id: requestId,
-  /** Closing answer of start, attest, abort. */
+  /** Closing answer of start, attest, vouch, abort. */
   result: optional(json),
   /** Closing answer of any request that could not be served. */
   error: optional(object({ code: text, message: string(), hints: array(string()) })),

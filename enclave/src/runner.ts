@@ -3,6 +3,7 @@
 // gets its turn (the verifier sees to it), so that the enclave stays reachable.
 
 import { setImmediate } from 'node:timers/promises'
+import type { EvidenceKind } from '@vorta/attestation/evidence-kind'
 import { type Clock, canonicalJson, fail, toHex, toRfc3339, VortaError } from '@vorta/core'
 import { nodeCrypto } from '@vorta/core/crypto-node'
 import { decode } from '@vorta/core/decode'
@@ -14,9 +15,10 @@ import {
   statementDecoder,
 } from '@vorta/receipt/statement'
 import type { ProofVerdict, Verifier } from '@vorta/zkp'
-import { failureOf } from './failure.ts'
+import { failureOf, failureOfSealed } from './failure.ts'
 import { type Artifacts, checkArtifacts, type ProofJob, readProofJob } from './proof-job.ts'
 import type { Answer, AttemptOrder, Outcome, RunParams } from './protocol.ts'
+import type { OpenedJob, SealedJobs } from './sealed-job.ts'
 import { type Micros, openTrace, type Trace } from './trace.ts'
 
 /**
@@ -26,9 +28,10 @@ import { type Micros, openTrace, type Trace } from './trace.ts'
 const batchSize = 16
 
 export type RunnerOptions = {
-  readonly tee: 'sgx' | 'simulated'
+  readonly tee: EvidenceKind
   readonly signer: EnvelopeSigner
   readonly verifier: Verifier
+  readonly sealedJobs: SealedJobs
   readonly clock: Clock
   readonly micros: Micros
   readonly send: (answer: Answer) => void
@@ -48,6 +51,8 @@ type Run = {
   open: number
 }
 type Task = { readonly run: Run; readonly order: AttemptOrder; readonly trace: Trace }
+/** A job whose inputs can be verified, sealed or not. */
+type Job = Omit<ProofJob, 'sealed'> & Partial<OpenedJob>
 type Done = { readonly task: Task; readonly outcome: Outcome }
 
 export function createRunner(options: RunnerOptions): Runner {
@@ -76,13 +81,14 @@ export function createRunner(options: RunnerOptions): Runner {
 
   async function runBatch(tasks: readonly Task[]): Promise<Done[]> {
     const startedOn = toRfc3339(clock.now())
-    const jobs = tasks.map((task) => attempt(() => readJob(task)))
-    const ready = jobs.filter((job): job is ProofJob => !(job instanceof VortaError))
+    const jobs = await Promise.all(tasks.map((task) => attempt(() => readJob(task))))
+    const ready = jobs.filter((job): job is Job => !(job instanceof VortaError))
     const verdicts = await options.verifier.verifyBatch(ready.map((job) => job.request))
+    for (const job of ready) job.wipe?.()
     const finishedOn = toRfc3339(clock.now())
     return Promise.all(
       tasks.map(async (task, index) => {
-        const job = jobs[index] as ProofJob | VortaError
+        const job = jobs[index] as Job | VortaError
         const verdict = job instanceof VortaError ? job : verdicts[ready.indexOf(job)]
         const outcome = await settle(task, job, verdict, startedOn, finishedOn)
         return { task, outcome: { ...identityOf(task), ...outcome } }
@@ -90,15 +96,18 @@ export function createRunner(options: RunnerOptions): Runner {
     )
   }
 
-  function readJob({ order, run, trace }: Task): ProofJob {
-    const job = readProofJob(nodeCrypto, order.spec, run.artifacts)
+  async function readJob({ order, run, trace }: Task): Promise<Job> {
+    const { sealed, ...job } = readProofJob(nodeCrypto, order.spec, run.artifacts)
     trace.step('artifacts-checked')
-    return job
+    if (!sealed) return job
+    const opened = await options.sealedJobs.open(job, sealed, order.job.uid, order.release)
+    trace.step('inputs-opened')
+    return opened
   }
 
   async function settle(
     task: Task,
-    job: ProofJob | VortaError,
+    job: Job | VortaError,
     verdict: ProofVerdict | VortaError | undefined,
     startedOn: string,
     finishedOn: string,
@@ -109,13 +118,14 @@ export function createRunner(options: RunnerOptions): Runner {
       if (!verdict) throw fail('ENCLAVE_FAILED', 'proof verifier: expected a verdict, got none')
       return { result: await sign(task, job, verdict, startedOn, finishedOn) }
     } catch (thrown) {
-      return { failure: failureOf(thrown) }
+      const wasOpened = !(job instanceof VortaError) && job.opened !== undefined
+      return { failure: wasOpened ? failureOfSealed(thrown) : failureOf(thrown) }
     }
   }
 
   async function sign(
     { order, run, trace }: Task,
-    job: ProofJob,
+    job: Job,
     verdict: ProofVerdict,
     startedOn: string,
     finishedOn: string,
@@ -134,6 +144,7 @@ export function createRunner(options: RunnerOptions): Runner {
       startedOn,
       finishedOn,
       trace: toHex(nodeCrypto.sha256(traceBytes)),
+      ...(job.opened && { sealed: job.opened }),
       proof: {
         system,
         curve,
@@ -177,9 +188,9 @@ export function createRunner(options: RunnerOptions): Runner {
 
 const identityOf = ({ order }: Task) => ({ job: order.job.uid, number: order.attempt.number })
 
-function attempt<T>(read: () => T): T | VortaError {
+async function attempt<T>(read: () => Promise<T>): Promise<T | VortaError> {
   try {
-    return read()
+    return await read()
   } catch (thrown) {
     return VortaError.from(thrown)
   }

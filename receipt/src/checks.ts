@@ -2,7 +2,7 @@
 // VerificationError with its code. They are called in this order, each on what
 // those before it have established.
 
-import { type TrustAnchor, type VerifiedQuote, verifyEvidence } from '@vorta/attestation'
+import { type TrustAnchor, type VerifiedGuest, verifyEvidence } from '@vorta/attestation'
 import { type Bytes, type Crypto, fromBase64, fromRfc3339, toHex, toRfc3339 } from '@vorta/core'
 import type { Established } from './checklist.ts'
 import { type Checkpoint, parseCheckpoint } from './checkpoint.ts'
@@ -66,12 +66,12 @@ export async function checkEvidence(
   crypto: Crypto,
   receipt: Receipt,
   anchors: readonly TrustAnchor[],
-): Promise<Established<VerifiedQuote>> {
+): Promise<Established<VerifiedGuest>> {
   const now = loggedAt(receipt)
-  const { quote } = await verifyEvidence(crypto, receipt.evidence, { anchors, now })
+  const { quote, dstack } = await verifyEvidence(crypto, receipt.evidence, { anchors, now })
   const kind = quote.simulated ? 'SIMULATED quote' : 'genuine quote'
   return {
-    fact: quote,
+    fact: { quote, ...(dstack && { dstack }) },
     detail: `${kind} under ${quote.anchor.name}: ${quote.status} at ${receipt.log.time}`,
   }
 }

@@ -2,54 +2,28 @@
 // code ran; that code states what it did, by a clock its host controls; the log
 // operator asserts when it was logged.
 
-import type { VerifiedQuote } from '@vorta/attestation'
+import {
+  type Claim,
+  measurementOf,
+  claimsOf as quoteClaimsOf,
+  type VerifiedQuote,
+} from '@vorta/attestation'
 import { toRfc3339 } from '@vorta/core'
 import type { ReceiptFacts } from './facts.ts'
-import type { ReceiptStatement } from './statement.ts'
+import type { ReceiptPredicate, ReceiptStatement } from './statement.ts'
 
-/**
- * Who has to be believed for a claim, strongest first. `simulated` stands where
- * `hardware-proven` would stand, had there been hardware.
- */
-export type ClaimSource =
-  | 'hardware-proven'
-  | 'simulated'
-  | 'verifier-derived'
-  | 'enclave-stated'
-  | 'operator-asserted'
-
-export type Claim = {
-  readonly name: string
-  readonly value: string
-  readonly source: ClaimSource
-  /** The key or party whose word it is in the end. */
-  readonly anchor: string
-}
+export type { Claim, ClaimSource } from '@vorta/attestation'
 
 /** Everything a verified receipt claims. */
-export const claimsOf = ({ quote, statement, log }: ReceiptFacts): readonly Claim[] => [
-  ...quoteClaims(quote),
+export const claimsOf = ({ quote, dstack, statement, log }: ReceiptFacts): readonly Claim[] => [
+  ...quoteClaimsOf(quote, dstack),
   ...statementClaims(statement, quote),
   { name: 'logged', value: toRfc3339(log.time), source: 'operator-asserted', anchor: log.key },
 ]
 
-function quoteClaims(quote: VerifiedQuote): readonly Claim[] {
-  const anchor = quote.anchor.name
-  const proven = { source: quote.simulated ? 'simulated' : 'hardware-proven', anchor } as const
-  const derived = { source: 'verifier-derived', anchor } as const
-  return [
-    { name: 'measurement', value: quote.mrenclave, ...proven },
-    { name: 'signer', value: quote.mrsigner, ...proven },
-    { name: 'debug', value: String(quote.debug), ...proven },
-    { name: 'TCB status', value: quote.status, ...derived },
-    { name: 'advisories', value: quote.advisoryIds.join(', ') || 'none', ...derived },
-    { name: 'collateral valid until', value: toRfc3339(quote.collateralExpires), ...derived },
-  ]
-}
-
 function statementClaims({ predicate }: ReceiptStatement, quote: VerifiedQuote): readonly Claim[] {
-  const { job, attempt, spec, startedOn, finishedOn, trace, proof } = predicate
-  const by = { source: 'enclave-stated', anchor: `code ${quote.mrenclave}` } as const
+  const { job, attempt, spec, startedOn, finishedOn, trace, proof, sealed } = predicate
+  const by = { source: 'enclave-stated', anchor: `code ${measurementOf(quote)}` } as const
   const host = { source: 'operator-asserted', anchor: "the worker host's clock" } as const
   const from = {
     source: 'operator-asserted',
@@ -63,6 +37,7 @@ function statementClaims({ predicate }: ReceiptStatement, quote: VerifiedQuote):
     { name: 'verification key', value: `sha256:${proof.verificationKey}`, ...by },
     { name: 'public inputs', value: `sha256:${proof.publicInputs}`, ...by },
     { name: 'proof', value: `sha256:${proof.proof}`, ...by },
+    ...(sealed ? [{ name: 'sealed inputs', value: sealedText(sealed), ...by }] : []),
     { name: 'execution trace', value: `sha256:${trace}`, ...by },
     { name: 'job spec', value: `sha256:${spec}`, ...from },
     { name: 'job', value: `${job.name} (${job.uid}), attempt ${attempt.number}`, ...from },
@@ -70,3 +45,7 @@ function statementClaims({ predicate }: ReceiptStatement, quote: VerifiedQuote):
     { name: 'finished', value: finishedOn, ...host },
   ]
 }
+
+/** The digests of sealed inputs are those of ciphertexts: whoever reads them has to know. */
+export const sealedText = (sealed: NonNullable<ReceiptPredicate['sealed']>): string =>
+  `${sealed.inputs.join(', ')}: ciphertexts, opened by key release sha256:${sealed.release}`

@@ -1,14 +1,13 @@
 // What a verified receipt says, as values for programs.
 
-import type { VerifiedQuote } from '@vorta/attestation'
+import type { VerifiedGuest } from '@vorta/attestation'
 import type { Checkpoint } from './checkpoint.ts'
 import type { ReceiptStatement } from './statement.ts'
 
-export type ReceiptFacts = {
+export type ReceiptFacts = VerifiedGuest & {
   /** True where all of this rests on a simulated root and proves nothing about hardware. */
   readonly simulated: boolean
   readonly statement: ReceiptStatement
-  readonly quote: VerifiedQuote
   /** Origin, size and root of the checkpoint, and the entry in it. */
   readonly log: Checkpoint & {
     /** C2SP vkey: the log the enclave was told about. */

@@ -1,6 +1,7 @@
-// The leaf of the transparency log: small, public and free of job data. It
-// commits to the envelope and to the evidence whole, that day's collateral
-// included, so that neither can be exchanged after it was logged.
+// The leaves of the transparency log: small, public and free of job data. That
+// of a receipt commits to the envelope and to the evidence whole, that day's
+// collateral included, so that neither can be exchanged after it was logged.
+// That of a key release says to which enclave, and for what, a key was released.
 
 import type { Evidence } from '@vorta/attestation'
 import {
@@ -31,6 +32,34 @@ export type LoggedDigests = {
 /** The bytes of the entry, before the leaf hash. */
 export const encodeLogEntryOf = ({ envelope, evidence, time }: LoggedDigests): Bytes =>
   canonicalBytes({ envelope, evidence, time, type: logEntryType })
+
+export const releaseEntryType = 'vorta.org/key-release-entry/v1'
+
+/** A key release as the log has it. All but `job` and `time` are SHA-256 digests in hex. */
+export type LoggedRelease = {
+  /** Of the release document. */
+  readonly release: string
+  /** Unique identifier of the job. */
+  readonly job: string
+  readonly spec: string
+  /** Of the enclave's key as DER SubjectPublicKeyInfo. */
+  readonly enclave: string
+  /** Of the evidence that the requester verified. */
+  readonly evidence: string
+  /** When the log took it, RFC 3339 with whole seconds. */
+  readonly time: string
+}
+
+/** The bytes of the entry of a key release. */
+export const encodeReleaseEntry = ({
+  release,
+  job,
+  spec,
+  enclave,
+  evidence,
+  time,
+}: LoggedRelease): Bytes =>
+  canonicalBytes({ release, job, spec, enclave, evidence, time, type: releaseEntryType })
 
 /** The bytes of the entry of a receipt. */
 export const encodeLogEntry = (crypto: Crypto, { envelope, evidence, time }: Logged): Bytes =>

@@ -45,16 +45,18 @@ export function judgeReceipt(
   facts: ReceiptFacts,
   { asOf, now }: JudgingTimes,
 ): readonly Check[] {
+  const { findings, notChecked } = judge(policy.attestation, facts.quote, asOf, facts.dstack)
   return [
-    ...judge(policy.attestation, facts.quote, asOf).findings.map(
-      ({ rule, ok, code, detail }): Check =>
-        ok
-          ? { name: rule, outcome: 'passed', detail }
-          : { name: rule, outcome: 'failed', detail, ...(code && { code }) },
-    ),
+    ...findings.map(({ rule, ok, code, detail }): Check => {
+      const outcome = ok ? 'passed' : 'failed'
+      return { name: rule, outcome, detail, ...(code && { code }) }
+    }),
     judgeLog(policy, facts),
     judgeVerdict(policy, facts),
     judgeAge(policy, facts, now),
+    ...notChecked.map(
+      ({ rule, detail }): Check => ({ name: rule, outcome: 'not-performed', detail }),
+    ),
   ]
 }
 

@@ -31,6 +31,12 @@ test('a statement comes back from its payload as it was', () => {
   requireSubject(nodeCrypto, decodeStatement(payload))
 })
 
+test('a statement says which inputs were sealed, and by which release they were opened', () => {
+  const sealed = { inputs: ['publicInputs', 'proof'], release: 'ab'.repeat(32) } as const
+  const about = makeStatement(nodeCrypto, { ...predicate, sealed })
+  assert.deepEqual(decodeStatement(encodeStatement(about)).predicate.sealed, sealed)
+})
+
 test('the verdict document says what was decided about what', () => {
   const { proof } = predicate
   assert.equal(
@@ -76,7 +82,7 @@ test('refuses payloads that are not a statement of this version', () => {
     'no job': changed({ job: undefined }),
     'attempt zero': changed({ attempt: { number: 0, token: '00' } }),
     'an odd token': changed({ attempt: { number: 1, token: '000' } }),
-    'another enclave': changed({ enclave: { kind: 'tdx' } }),
+    'another enclave': changed({ enclave: { kind: 'sev' } }),
     'a time with an offset': changed({ startedOn: '2026-01-01T00:00:00+00:00' }),
     'a thirtieth of February': changed({ startedOn: '2026-02-30T00:00:00Z' }),
     'a digest in capitals': changed({ trace: 'AB'.repeat(32) }),
@@ -84,6 +90,11 @@ test('refuses payloads that are not a statement of this version', () => {
     'a verdict of its own': changedProof({ verdict: 'maybe' }),
     'a valid proof with a code': changedProof({ code: 'PAIRING_MISMATCH' }),
     'an invalid proof without a code': changedProof({ verdict: 'invalid' }),
+    'no sealed input': changed({ sealed: { inputs: [], release: 'ab'.repeat(32) } }),
+    'a sealed input twice': changed({
+      sealed: { inputs: ['proof', 'proof'], release: 'ab'.repeat(32) },
+    }),
+    'a sealed input without a release': changed({ sealed: { inputs: ['proof'] } }),
     'a list': [],
     null: null,
   }

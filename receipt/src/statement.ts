@@ -2,6 +2,7 @@
 // is a tagged union by its last member; today there is `proof`. Times are read
 // from a clock that the host controls, so they are only as good as the host.
 
+import { evidenceKind } from '@vorta/attestation/evidence-kind'
 import { type Bytes, type Crypto, canonicalBytes, equal, toHex } from '@vorta/core'
 import {
   array,
@@ -52,6 +53,16 @@ const proofResult = object({
   code: optional(string({ pattern: /^[A-Z][A-Z0-9_]{0,63}$/, what: 'a code in capitals' })),
 })
 
+const sealedInputs = object({
+  inputs: refine(
+    array(oneOf('verificationKey', 'publicInputs', 'proof'), 3),
+    (names) => names.length > 0 && new Set(names).size === names.length,
+    'at least one input, each once',
+  ),
+  /** SHA-256 of the key release, hex: the log has an entry that names it. */
+  release: sha256Hex,
+})
+
 /** What the proof verifier inside the enclave was given and found; digests are SHA-256. */
 export type ProofResult = Decoded<typeof proofResult>
 
@@ -62,11 +73,13 @@ const predicate = object({
     token: string({ pattern: /^(?:[0-9a-f]{2}){1,32}$/, what: 'a fencing token in hex' }),
   }),
   spec: sha256Hex,
-  enclave: object({ kind: oneOf('sgx', 'simulated') }),
+  enclave: object({ kind: evidenceKind }),
   log: object({ origin: string({ min: 1, max: 256 }), key: vkeyText }),
   startedOn: rfc3339,
   finishedOn: rfc3339,
   trace: sha256Hex,
+  /** Inputs that were encrypted; their digests in `proof` are those of the ciphertexts. */
+  sealed: optional(sealedInputs),
   proof: refine(
     proofResult,
     ({ verdict, code }) => (verdict === 'invalid') === (code !== undefined),

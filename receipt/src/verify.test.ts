@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { intelAnchor } from '@vorta/attestation'
+import { intelAnchor, measurementOf } from '@vorta/attestation'
 import { simulatedCollateral } from '@vorta/attestation/simulated/collateral'
 import { canonicalBytes, utf8, VerificationError } from '@vorta/core'
 import { nodeCrypto } from '@vorta/core/crypto-node'
@@ -54,7 +54,7 @@ test('a receipt made as receipts are made is genuine', async () => {
     checkNames.map((name) => [name, 'passed']),
   )
   assert.equal(facts.simulated, true)
-  assert.equal(facts.quote.mrenclave, Buffer.from(measurement).toString('hex'))
+  assert.equal(measurementOf(facts.quote), Buffer.from(measurement).toString('hex'))
   assert.equal(facts.statement.predicate.proof.verdict, 'valid')
   assert.equal(facts.log.index, 7)
   assert.equal(facts.log.size, 11)

@@ -82,7 +82,7 @@ export async function verifyReceipt(
     const payload = await run('envelope', () => checkEnvelope(crypto, receipt))
     const statement = await run('statement', () => checkStatement(payload, receipt))
     await run('subject', () => checkSubject(crypto, statement))
-    const quote = await run('evidence', () => checkEvidence(crypto, receipt, options.anchors))
+    const guest = await run('evidence', () => checkEvidence(crypto, receipt, options.anchors))
     const entry = await run('log-entry', () => checkLogEntry(crypto, receipt, statement))
     const checkpoint = await run('checkpoint', () => checkCheckpoint(crypto, receipt, statement))
     await run('inclusion', () => checkInclusion(crypto, receipt, entry, checkpoint))
@@ -90,7 +90,7 @@ export async function verifyReceipt(
 
     const { key } = statement.predicate.log
     const log = { ...checkpoint, key, index: receipt.log.index, time: loggedAt }
-    const facts = { simulated: quote.simulated, statement, quote, log }
+    const facts = { simulated: guest.quote.simulated, statement, ...guest, log }
     const freshness = await freshnessOf(crypto, receipt.evidence, options)
     return { ok: true, checks: report(), facts, claims: claimsOf(facts), freshness }
   } catch (thrown) {

@@ -31,7 +31,7 @@ function remembering(crypto: Crypto): Crypto {
   const id = (...parts: readonly Uint8Array[]): string =>
     parts.map((part) => toHex(part.length > 64 ? crypto.sha256(part) : part)).join('.')
   return {
-    sha256: crypto.sha256,
+    ...crypto,
     verifyP256: (key, data, signature) =>
       once(id(key.x, key.y, data, signature), () => crypto.verifyP256(key, data, signature)),
     verifyEd25519: (key, data, signature) =>

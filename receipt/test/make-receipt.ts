@@ -82,8 +82,8 @@ export async function makeEvidence(
     nonce: '11'.repeat(32),
     ...more,
   }
-  const quote = toBase64(await provider.quote(reportDataOf(crypto, claims)))
-  return { tee: 'simulated', claims, quote, collateral }
+  const { quote } = await provider.quote(reportDataOf(crypto, claims))
+  return { tee: 'simulated', claims, quote: toBase64(quote), collateral }
 }
 
 export function makePredicate(log: LogKey): ReceiptPredicate {

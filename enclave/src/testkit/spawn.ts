@@ -12,8 +12,8 @@ export const platformId = '000102030405060708090a0b0c0d0e0f'
 
 export type TestEnclave = ReturnType<typeof spawnEnclave>
 
-export function spawnEnclave() {
-  const child = spawn(process.execPath, [entry], { env: {} })
+export function spawnEnclave(program = entry) {
+  const child = spawn(process.execPath, [program], { env: {} })
   const exited = once(child, 'exit').then(([code]) => code as number | null)
   const answers: Answer[] = []
   let stderr = ''
