@@ -33,11 +33,14 @@ export const workerConfigDecoder = object({
     endpoint,
     joinTokenFile: withDefault(path, 'data/mainframe/join.token'),
     caFile: optional(path),
+    policyFile: optional(path),
   }),
   dataFolder: withDefault(path, 'data/workers'),
   enclave: section(
     object({
-      tee: withDefault(oneOf('simulated'), 'simulated'),
+      tee: withDefault(oneOf('simulated', 'gramine', 'dstack'), 'simulated'),
+      manifest: withDefault(path, 'gramine-manifests/enclave'),
+      endpoint: optional(path),
       epc: withDefault(byteSize, 256 * 2 ** 20),
     }),
   ),

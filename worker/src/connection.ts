@@ -1,12 +1,13 @@
 // Keeps one connection to the mainframe, for as long as the worker runs. The
-// worker dials, and then serves: HTTP/2 with the roles reversed, so that a
-// worker needs no port of its own and works behind a NAT.
+// worker dials, opens RA-TLS on what it dialled, and then serves: HTTP/2 with the
+// roles reversed, so that a worker needs no port of its own and works behind a NAT.
 
 import { performServerHandshake, type ServerHttp2Session } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import { VortaError } from '@vorta/core'
 import type { Logger } from '@vorta/core/log'
 import { createBackoff, type RetryRange } from './backoff.ts'
+import { type ChannelOptions, openMainframeChannel } from './channel.ts'
 import { dial } from './dial.ts'
 import { createSleeper } from './sleeper.ts'
 
@@ -18,10 +19,9 @@ const windowBytes = 8 * 1024 * 1024
 /** A connection that lived this long was a good one: the next pause is short again. */
 const provenMs = 10_000
 
-export type ConnectionOptions = {
+export type ConnectionOptions = Pick<ChannelOptions, 'workerId' | 'vouch' | 'mainframe'> & {
   readonly endpoint: string
   readonly ca: string | undefined
-  readonly workerId: string
   /** Asked anew for every attempt. May throw. */
   readonly joinToken: () => string
   readonly retry: RetryRange
@@ -57,7 +57,9 @@ export function keepConnected(options: ConnectionOptions): Connection {
     await options.ready()
     if (stopping.signal.aborted) return
     const joinToken = options.joinToken()
-    const socket = await dial({ ...options, joinToken, signal: stopping.signal })
+    const { signal } = stopping
+    const dialled = await dial({ ...options, joinToken, signal })
+    const socket = await openMainframeChannel(dialled, { ...options, signal })
     const begun = options.now()
     log.info({ endpoint: options.endpoint }, 'connected to the mainframe')
     const settings = { initialWindowSize: windowBytes }

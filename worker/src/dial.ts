@@ -1,10 +1,19 @@
 // One attempt to join: an HTTP/1.1 request that asks to turn the connection
-// into a worker's. What comes back is the raw socket, or why there is none.
+// into a worker's. What comes back is the raw socket and the challenge to answer
+// on it (channel.ts), or why there is none.
 
 import { type IncomingMessage, request as plainRequest } from 'node:http'
 import { request as secureRequest } from 'node:https'
 import type { Duplex } from 'node:stream'
-import { fail, fromUtf8, type JsonObject, parseJson, VortaError } from '@vorta/core'
+import {
+  type Bytes,
+  fail,
+  fromHex,
+  fromUtf8,
+  type JsonObject,
+  parseJson,
+  VortaError,
+} from '@vorta/core'
 
 export const upgradeProtocol = 'vorta-worker/1'
 const upgradePath = '/vorta.v1/worker'
@@ -20,8 +29,14 @@ export type DialOptions = {
   readonly signal: AbortSignal
 }
 
+export type Dialled = {
+  readonly socket: Duplex
+  /** The mainframe's challenge to this worker's enclave, 32 bytes. */
+  readonly nonce: Bytes
+}
+
 /** Throws UNAVAILABLE, JOIN_REFUSED, or the code the mainframe refuses with. */
-export function dial(options: DialOptions): Promise<Duplex> {
+export function dial(options: DialOptions): Promise<Dialled> {
   const url = new URL(upgradePath, options.endpoint)
   const common = {
     agent: false,
@@ -38,13 +53,14 @@ export function dial(options: DialOptions): Promise<Duplex> {
     url.protocol === 'https:' ? secureRequest(url, { ...common, ...ca }) : plainRequest(url, common)
   return new Promise((resolve, reject) => {
     request.once('upgrade', (response, socket, head) => {
-      if (response.headers.upgrade !== upgradeProtocol) {
+      const nonce = fromHex(String(response.headers['vorta-nonce']))
+      if (response.headers.upgrade !== upgradeProtocol || nonce?.length !== 32) {
         socket.destroy()
         reject(notAMainframe(`the connection became "${response.headers.upgrade}"`))
         return
       }
-      if (head.length > 0) socket.unshift(head) // the mainframe may speak first
-      resolve(socket)
+      if (head.length > 0) socket.unshift(head)
+      resolve({ socket, nonce })
     })
     request.once('response', (response) => refusal(response).then(reject, reject))
     request.once('error', (cause) => {

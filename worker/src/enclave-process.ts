@@ -4,8 +4,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
-import { toHex, VortaError } from '@vorta/core'
+import { toBase64, toHex, VortaError } from '@vorta/core'
 import type { Logger } from '@vorta/core/log'
 import {
   type Attestation,
@@ -15,9 +14,12 @@ import {
   type Outcome,
   type RunMessage,
   readPart,
+  type Voucher,
+  voucher,
 } from '@vorta/enclave'
 import { createBackoff, type RetryRange } from './backoff.ts'
 import { openChannel } from './enclave-channel.ts'
+import type { EnclaveProgram } from './enclave-program.ts'
 import { createSleeper } from './sleeper.ts'
 
 /** Known answers, measurement and key take half a second, more on a busy machine. */
@@ -35,6 +37,8 @@ export type Enclave = {
   readonly description: Description
   /** `nonce` is 32 bytes. */
   readonly attest: (nonce: Uint8Array) => Promise<Attestation>
+  /** Its word for a TLS key (DER SubjectPublicKeyInfo) of this process; `nonce` is 32 bytes. */
+  readonly vouch: (spki: Uint8Array, nonce: Uint8Array) => Promise<Voucher>
   readonly run: (
     message: RunMessage,
     onOutcomes: (part: readonly Outcome[]) => void,
@@ -53,9 +57,7 @@ export type EnclaveSupervisor = {
 }
 
 export type EnclaveOptions = {
-  readonly tee: 'simulated'
-  /** 32 hex digits. */
-  readonly platformId: string
+  readonly program: EnclaveProgram
   readonly retry: RetryRange
   readonly random: () => number
   readonly now: () => number
@@ -65,7 +67,7 @@ export type EnclaveOptions = {
 }
 
 export function superviseEnclave(options: EnclaveOptions): EnclaveSupervisor {
-  const { log, tee, platformId } = options
+  const { log, program } = options
   const backoff = createBackoff(options.retry, options.random)
   const sleeper = createSleeper()
   let generation = 0
@@ -81,7 +83,7 @@ export function superviseEnclave(options: EnclaveOptions): EnclaveSupervisor {
 
   async function live(): Promise<void> {
     const begun = options.now()
-    const started = spawnEnclave(log)
+    const started = spawnEnclave(program, log)
     child = started
     const exited = once(started, 'exit')
     const channel = openChannel(started.stdin, started.stdout, (fault) => {
@@ -90,7 +92,7 @@ export function superviseEnclave(options: EnclaveOptions): EnclaveSupervisor {
     })
     exited.catch(() => {}).finally(channel.lost)
     try {
-      const told = await channel.call('start', { tee, platformId }, startTimeoutMs)
+      const told = await channel.call('start', program.start, startTimeoutMs)
       generation += 1
       current = {
         generation,
@@ -100,13 +102,18 @@ export function superviseEnclave(options: EnclaveOptions): EnclaveSupervisor {
           const answer = await channel.call('attest', { nonce: toHex(nonce) }, attestTimeoutMs)
           return readPart(attestation, 'enclave attestation', answer)
         },
+        vouch: async (spki, nonce) => {
+          const asked = { spki: toBase64(spki), nonce: toHex(nonce) }
+          const answer = await channel.call('vouch', asked, attestTimeoutMs)
+          return readPart(voucher, 'enclave voucher', answer)
+        },
         run: (message, onOutcomes) => channel.run(message, onOutcomes),
         abort: (jobs) =>
           void channel.call('abort', { jobs }, attestTimeoutMs).catch((thrown) => {
             log.warn({ code: VortaError.from(thrown).code }, 'abort did not reach the enclave')
           }),
       }
-      const { measurement } = current.description
+      const { measurement, tee } = current.description
       log.info({ generation, pid: started.pid, tee, measurement }, 'enclave started')
       options.onChange()
       release()
@@ -156,9 +163,7 @@ export function superviseEnclave(options: EnclaveOptions): EnclaveSupervisor {
   }
 }
 
-/** The environment stays outside: nothing of it is the enclave's business. */
-function spawnEnclave(log: Logger) {
-  const entry = fileURLToPath(import.meta.resolve('@vorta/enclave/main'))
+function spawnEnclave({ command, args, env }: EnclaveProgram, log: Logger) {
   const stderr = log.level === 'silent' ? 'ignore' : 'inherit'
-  return spawn(process.execPath, [entry], { stdio: ['pipe', 'pipe', stderr], env: {} })
+  return spawn(command, args, { stdio: ['pipe', 'pipe', stderr], env })
 }

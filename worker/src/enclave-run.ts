@@ -100,6 +100,7 @@ const messageOf = ({ works, artifacts }: Part, log: LogIdentity): RunMessage => 
     job: { uid: attempt.jobUid, name: attempt.job },
     attempt: { number: attempt.number, token: toHex(attempt.token) },
     spec: toBase64(attempt.spec),
+    ...(attempt.release.length > 0 && { release: toBase64(attempt.release) }),
   })),
   artifacts: Object.fromEntries([...artifacts].map(([digest, bytes]) => [digest, toBase64(bytes)])),
 })

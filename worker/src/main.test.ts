@@ -78,7 +78,7 @@ suite('the program, in a folder of its own', () => {
   })
 
   test('joins and downloads over TLS, and refuses an authority it was not given', async () => {
-    const mainframe = await startMainframe(testCertificate)
+    const mainframe = await startMainframe({ tls: testCertificate })
     for (const { digest, data } of inlineOf(exampleFiles)) mainframe.artifacts.set(digest, data)
     const config = join(folder, 'tls.yaml')
     const trusting = `mainframe: { endpoint: "${mainframe.endpoint}", caFile: ${folder}/ca.pem }`

@@ -56,11 +56,12 @@ export function createService(
         })
       }
       const { generation, description, attest } = enclave()
-      const { claims, quote } = await attest(nonce)
+      const { claims, quote, eventLog = '' } = await attest(nonce)
       session.attested = generation
       return {
         claims: utf8(claims),
         quote,
+        eventLog,
         tee: description.tee,
         enclaveGeneration: BigInt(generation),
       }

@@ -8,6 +8,7 @@ import type { AttemptUpdate } from '@vorta/api'
 import {
   type EnclaveKeyClaims,
   type Evidence,
+  measurementOf,
   simulatedAnchor,
   verifyEvidence,
 } from '@vorta/attestation'
@@ -90,7 +91,7 @@ suite('a worker', () => {
     }
     const options = { anchors: [simulatedAnchor], now, nonce: toHex(nonce) }
     const { quote, spki } = await verifyEvidence(nodeCrypto, evidence, options)
-    assert.equal(quote.mrenclave, about.tee?.measurement)
+    assert.equal(measurementOf(quote), about.tee?.measurement)
     await peer.admit()
 
     const batch = { attempts: [attemptOf('j1')], log: exampleLog, inline }

@@ -13,8 +13,10 @@ import type { RetryRange } from './backoff.ts'
 import type { WorkerConfig } from './config.ts'
 import { keepConnected, type Served } from './connection.ts'
 import { superviseEnclave } from './enclave-process.ts'
+import { enclaveProgram } from './enclave-program.ts'
 import { createExecutor } from './executor.ts'
 import { createLedger } from './ledger.ts'
+import { openMainframePolicy } from './mainframe-policy.ts'
 import { loadPlatformId } from './platform-id.ts'
 import { createService, type ServiceOptions } from './service.ts'
 import { dismiss, openSession } from './session.ts'
@@ -66,8 +68,8 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const changes = createTopic<void>()
   const onChange = () => changes.publish()
   const ledger = createLedger({ slots: config.slots, epcBytes: config.enclave.epc }, onChange)
-  const { tee } = config.enclave
-  const enclave = superviseEnclave({ tee, platformId, ...pacing, onChange, log })
+  const program = enclaveProgram(config.enclave, platformId)
+  const enclave = superviseEnclave({ program, ...pacing, onChange, log })
   const executor = createExecutor({
     ledger,
     cache,
@@ -112,6 +114,11 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     joinToken,
     ...pacing,
     ready: enclave.ready,
+    vouch: (spki, nonce) => {
+      if (enclave.current) return enclave.current.vouch(spki, nonce)
+      throw fail('ENCLAVE_LOST', 'no enclave is up to vouch for this worker')
+    },
+    mainframe: openMainframePolicy(config.mainframe, ca),
     serve,
     log,
   })

@@ -1,6 +1,6 @@
 // The least that a worker needs of a mainframe, for tests: one port with the
-// door for workers and the download of artifacts, and a client on each
-// connection. Everything on the wire is real.
+// door for workers and the download of artifacts, RA-TLS behind the door, and a
+// client on each connection. Everything on the wire is real.
 
 import { once } from 'node:events'
 import { createServer as createHttp1 } from 'node:http'
@@ -15,7 +15,9 @@ import {
   Http2SessionManager,
 } from '@connectrpc/connect-node'
 import { ArtifactService, toConnectError, WorkerService } from '@vorta/api'
-import { fail } from '@vorta/core'
+import { openChannel } from '@vorta/attestation/ra-tls/channel'
+import { createRaTlsKey, issueCertificate, type TlsIdentity } from '@vorta/attestation/ra-tls/issue'
+import { fail, systemRandom, toHex } from '@vorta/core'
 import { upgradeProtocol } from '../dial.ts'
 import type { TestCertificate } from './certificate.ts'
 
@@ -25,6 +27,9 @@ const sessionToken = 'test-session-token'
 /** A worker that joined, as the mainframe sees it. */
 export type Peer = {
   readonly workerId: string
+  /** The certificate it showed, DER, and the challenge it had to answer. */
+  readonly certificate: Uint8Array
+  readonly nonce: Uint8Array
   readonly client: Client<typeof WorkerService>
   readonly admit: () => Promise<unknown>
   /** Cuts the connection as a network does: without a word. */
@@ -34,8 +39,19 @@ export type Peer = {
 
 export type TestMainframe = Awaited<ReturnType<typeof startMainframe>>
 
-/** Serves TLS where a certificate is given. */
-export async function startMainframe(tls?: TestCertificate) {
+export type TestMainframeOptions = {
+  /** Serves TLS where a certificate is given. */
+  readonly tls?: TestCertificate
+  /** What it shows inside a worker's connection. */
+  readonly identity?: TlsIdentity
+  /** The JSON of the collateral that it hands out. */
+  readonly collateral?: string
+  /** What it says once the handshake is done, instead of a welcome. */
+  readonly verdict?: string
+}
+
+export async function startMainframe(options: TestMainframeOptions = {}) {
+  const { tls, identity = plainIdentity(), collateral, verdict } = options
   /** What downloads give, by digest with its prefix; a test may put in what it likes. */
   const artifacts = new Map<string, Uint8Array>()
   const downloads: string[][] = []
@@ -44,20 +60,37 @@ export async function startMainframe(tls?: TestCertificate) {
   const sockets = new Set<Socket>()
   let acceptedToken = joinToken
 
-  const door = createHttp1().on('upgrade', ({ headers }, socket: Duplex, head) => {
+  async function welcome(workerId: string, stream: Duplex, nonce: Uint8Array): Promise<void> {
+    const signal = AbortSignal.timeout(10_000)
+    const { socket, peer } = await openChannel(stream, { ...identity, role: 'server', signal })
+    if (verdict !== undefined) {
+      socket.end(verdict)
+      return
+    }
+    // HTTP/2 must not take the socket over while this is being written.
+    socket.write('{}\n', () => joined.put(peerOf(workerId, socket, peer, nonce)))
+  }
+
+  const door = createHttp1((_, response) => {
+    response.statusCode = collateral === undefined ? 404 : 200
+    response.end(collateral)
+  })
+  door.on('upgrade', ({ headers }, socket: Duplex, head) => {
+    const workerId = String(headers['vorta-worker-id'])
     if (headers.authorization !== `Bearer ${acceptedToken}`) {
       const body = JSON.stringify({ code: 'UNAUTHENTICATED', message: 'wrong join token' })
       socket.end(
         `HTTP/1.1 401 Unauthorized\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
       )
-      refused.put(String(headers['vorta-worker-id']))
+      refused.put(workerId)
       return
     }
     socket.unshift(head)
-    // Over TLS the session must not take the socket over while this is being written.
+    const nonce = systemRandom(32)
+    // Over TLS the next one must not take the socket over while this is being written.
     socket.write(
-      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${upgradeProtocol}\r\n\r\n`,
-      () => joined.put(peerOf(String(headers['vorta-worker-id']), socket)),
+      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${upgradeProtocol}\r\nVorta-Nonce: ${toHex(nonce)}\r\n\r\n`,
+      () => void welcome(workerId, socket, nonce).catch(() => socket.destroy()),
     )
   })
 
@@ -115,12 +148,27 @@ export async function startMainframe(tls?: TestCertificate) {
   }
 }
 
-function peerOf(workerId: string, socket: Duplex): Peer {
+const plainIdentity = () =>
+  issueCertificate({
+    key: createRaTlsKey(),
+    commonName: 'test mainframe',
+    now: Date.now(),
+    lifetime: 3_600_000,
+  })
+
+function peerOf(
+  workerId: string,
+  socket: Duplex,
+  certificate: Uint8Array,
+  nonce: Uint8Array,
+): Peer {
   const baseUrl = `http://${workerId}.worker.internal`
   const sessionManager = new Http2SessionManager(baseUrl, {}, { createConnection: () => socket })
   const client = createClient(WorkerService, createGrpcTransport({ baseUrl, sessionManager }))
   return {
     workerId,
+    certificate,
+    nonce,
     client,
     admit: () => client.admit({ accepted: true, sessionToken }),
     cut: () => void socket.destroy(),
