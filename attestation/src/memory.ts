@@ -5,12 +5,13 @@
 
 import { type Crypto, equal, type P256PublicKey } from '@vorta/core'
 import type { TrustAnchor } from './anchors.ts'
+import type { EnclaveLevel } from './judged-levels.ts'
 import { Lru } from './lru.ts'
 import type { OpenedCollateral } from './opened-collateral.ts'
 import type { OpenedEndorsement } from './opened-endorsement.ts'
 import type { PckExtension } from './pck-extension.ts'
 import { type ParseCertificate, parseLines } from './pem.ts'
-import type { EnclaveLevel, TcbInfo } from './tcb-info.ts'
+import type { TcbInfo } from './tcb-info.ts'
 import type { VerifiedQuote } from './verified-quote.ts'
 import type { Certificate } from './x509.ts'
 

@@ -5,8 +5,8 @@ import { type Bytes, fromHex, type Json } from '@vorta/core'
 import { type Decoder, decode, integer, oneOf, openObject, string } from '@vorta/core/decode'
 import { refuse } from './errors.ts'
 import { evaluationNumber, hexDigits, time } from './intel-fields.ts'
+import { type EnclaveLevel, enclaveLevels } from './judged-levels.ts'
 import type { SgxReport } from './sgx-report.ts'
-import { type EnclaveLevel, enclaveLevels } from './tcb-info.ts'
 
 /** Bytes of a report, and which of their bits have to be as said. */
 type Masked = { readonly value: Bytes; readonly mask: Bytes }

@@ -52,6 +52,9 @@ export async function verifySigner(
   }
 }
 
+// The largest TCB info has about 3,000.
+const maxValues = 30_000
+
 /** A signed text that is parsed only after its signature is proven. */
 export type SignedJson<T> = Signed & {
   /** Throws the document's format codes. */
@@ -72,7 +75,7 @@ export function signedJson<T>(
 
 function readJson(text: string, fault: QuoteFault): Json {
   try {
-    return parseJson(text, { maxBytes: maxDocument })
+    return parseJson(text, { maxBytes: maxDocument, maxValues })
   } catch (cause) {
     throw refuse(fault, VortaError.from(cause).message)
   }

@@ -19,23 +19,15 @@ import {
 } from '@vorta/core/decode'
 import { refuse } from './errors.ts'
 import { advisories, evaluationNumber, hexDigits, time } from './intel-fields.ts'
-import type { PckExtension } from './pck-extension.ts'
 import {
-  type EnclaveTcbStatus,
-  enclaveTcbStatuses,
-  type PlatformTcbStatus,
-  platformTcbStatuses,
-} from './tcb-status.ts'
-
-/** One level of Intel's judgement, of a platform or of an enclave. */
-export type Judged<Status> = {
-  /** As Intel spells it: the later date is the greater text. */
-  readonly tcbDate: string
-  readonly status: Status
-  readonly advisoryIds: readonly string[]
-  /** The earliest date of the levels above this one; absent for the highest. */
-  readonly supersededOn?: string
-}
+  type EnclaveLevel,
+  enclaveLevels,
+  type Judged,
+  maxLevels,
+  withSuccessors,
+} from './judged-levels.ts'
+import type { PckExtension } from './pck-extension.ts'
+import { type PlatformTcbStatus, platformTcbStatuses } from './tcb-status.ts'
 
 export type TcbLevel = Judged<PlatformTcbStatus> & {
   readonly componentSvns: readonly number[]
@@ -43,8 +35,6 @@ export type TcbLevel = Judged<PlatformTcbStatus> & {
   /** TDX only. */
   readonly tdxSvns: readonly number[]
 }
-
-export type EnclaveLevel = Judged<EnclaveTcbStatus> & { readonly isvSvn: number }
 
 /** What a TDX module must be; hex in lower case. */
 export type TdxModule = {
@@ -109,8 +99,6 @@ const tcbVersion2: Decoder<Tcb> = (value) => {
   return { componentSvns: version2Names.map((name) => tcb[name] ?? 0), pceSvn: pcesvn, tdxSvns: [] }
 }
 
-const maxLevels = 1024 // the longest list has about 20
-
 const body = (tcb: Decoder<Tcb>) =>
   openObject({
     issueDate: time,
@@ -134,37 +122,6 @@ const bodies = {
   2: { SGX: body(tcbVersion2) },
   3: { SGX: body(tcbVersion3Sgx), TDX: body(tcbVersion3Tdx) },
 } as const
-
-/** Levels of an enclave that Intel signs: its versions and what Intel thinks of each. */
-export const enclaveLevels: Decoder<readonly EnclaveLevel[]> = (value) => {
-  const levels = enclaveLevelList(value).map(({ tcb, tcbDate, tcbStatus, advisoryIDs }) => ({
-    isvSvn: tcb.isvsvn,
-    tcbDate,
-    status: tcbStatus,
-    advisoryIds: advisoryIDs ?? [],
-  }))
-  return withSuccessors(levels.sort((a, b) => b.isvSvn - a.isvSvn))
-}
-
-const enclaveLevelList = array(
-  openObject({
-    tcb: openObject({ isvsvn: integer(0, 0xffff) }),
-    tcbDate: rfc3339,
-    tcbStatus: oneOf(...enclaveTcbStatuses),
-    advisoryIDs: optional(advisories),
-  }),
-  maxLevels,
-)
-
-/** Adds `supersededOn` to levels, highest first. */
-function withSuccessors<L extends Judged<unknown>>(levels: readonly L[]): readonly L[] {
-  let above: string | undefined
-  return levels.map((level) => {
-    const dated = above === undefined ? level : { ...level, supersededOn: above }
-    if (above === undefined || level.tcbDate < above) above = level.tcbDate
-    return dated
-  })
-}
 
 const moduleFields = { mrsigner: hexDigits(96), attributes: hexDigits(16) }
 

@@ -2,8 +2,9 @@
 // the quote (Intel SGX/TDX DCAP Quote Verification Library, TCB level selection).
 
 import { refuse } from './errors.ts'
+import type { EnclaveLevel, Judged } from './judged-levels.ts'
 import type { PckExtension } from './pck-extension.ts'
-import type { EnclaveLevel, Judged, TcbInfo, TcbLevel } from './tcb-info.ts'
+import type { TcbInfo, TcbLevel } from './tcb-info.ts'
 import { advise, converge, type PlatformTcbStatus, type TcbStatus } from './tcb-status.ts'
 import type { TdReport } from './td-report.ts'
 import { majorVersionOf, matchModuleLevel } from './tdx-module.ts'

@@ -3,7 +3,8 @@
 // within that. Major version 0 is judged together with the platform.
 
 import { refuse } from './errors.ts'
-import type { EnclaveLevel, TcbInfo, TdxModuleIdentity } from './tcb-info.ts'
+import type { EnclaveLevel } from './judged-levels.ts'
+import type { TcbInfo, TdxModuleIdentity } from './tcb-info.ts'
 import type { TdReport } from './td-report.ts'
 
 export const majorVersionOf = (svns: readonly number[]): number => svns[1] ?? 0

@@ -248,63 +248,6 @@ test('refuses an attestation key that the quoting enclave does not vouch for', a
   await refuses({ quote: forged }, 'QE_REPORT_DATA')
 })
 
-test('matches TCB levels by every component and in descending order', async () => {
-  const level = (svn: number, pcesvn: number, tcbStatus: string) => ({
-    tcb: { sgxtcbcomponents: Array.from({ length: 16 }, () => ({ svn })), pcesvn },
-    tcbDate: `202${svn}-01-01T00:00:00Z`,
-    tcbStatus,
-    advisoryIDs: [`VORTA-${svn}`],
-  })
-  // Out of order on purpose: position in the list decides nothing.
-  const tcbLevels = [
-    level(1, 13, 'OutOfDate'),
-    level(3, 13, 'SWHardeningNeeded'),
-    level(3, 14, 'UpToDate'),
-    level(2, 13, 'ConfigurationNeeded'),
-  ]
-  const judged = async (componentSvns: readonly number[]) => {
-    const one = simulatedPlatform({ platformId, now, componentSvns })
-    const verified = await verify({
-      quote: one.quote({ measurement, reportData }),
-      collateral: simulatedCollateral(now, { tcbInfo: { tcbLevels } }),
-    })
-    return [verified.platformStatus, verified.tcbDate, ...verified.advisoryIds]
-  }
-  const svns = (value: number, last = value) => [...Array.from({ length: 15 }, () => value), last]
-  assert.deepEqual(await judged(svns(3)), ['SWHardeningNeeded', '2023-01-01T00:00:00Z', 'VORTA-3'])
-  assert.deepEqual(await judged(svns(9)), ['SWHardeningNeeded', '2023-01-01T00:00:00Z', 'VORTA-3'])
-  assert.deepEqual(await judged(svns(9, 2)), [
-    'ConfigurationNeeded',
-    '2022-01-01T00:00:00Z',
-    'VORTA-2',
-  ])
-  assert.deepEqual(await judged(svns(1)), ['OutOfDate', '2021-01-01T00:00:00Z', 'VORTA-1'])
-  await assert.rejects(judged(svns(9, 0)), { code: 'TCB_NOT_SUPPORTED' })
-  await refusesCollateral({ tcbInfo: { tcbLevels: [] } }, 'TCB_NOT_SUPPORTED')
-})
-
-test('judges the quoting enclave by its own version', async () => {
-  const judged = async (qeIsvSvn: number) => {
-    const one = simulatedPlatform({ platformId, now, qeIsvSvn })
-    const { qeStatus, status } = await verify({ quote: one.quote({ measurement, reportData }) })
-    return [qeStatus, status]
-  }
-  assert.deepEqual(await judged(9), ['UpToDate', 'UpToDate'])
-  assert.deepEqual(await judged(7), ['OutOfDate', 'OutOfDate'])
-  await assert.rejects(judged(5), { code: 'TCB_NOT_SUPPORTED' })
-})
-
-test('reports the lower evaluation number and advisories once each, sorted', async () => {
-  const verified = await verify({
-    collateral: simulatedCollateral(now, {
-      advisoryIds: ['B', 'A', 'B'],
-      qeIdentity: { tcbEvaluationDataNumber: 17 },
-    }),
-  })
-  assert.equal(verified.tcbEvaluationDataNumber, 17)
-  assert.deepEqual(verified.advisoryIds, ['A', 'B'])
-})
-
 test('takes the chain in any order and without its root', async () => {
   const certificates = [leaf, platformCaCertificate, rootCertificate]
   await verify({ quote: chainOf(...certificates.toReversed()) })
@@ -420,4 +363,25 @@ test('refuses collateral with unknown, missing or oversized members', async () =
   ]
   for (const one of bad)
     await refuses({ collateral: one as typeof collateral }, 'COLLATERAL_FORMAT')
+})
+
+test('gives every spelling of a signature and every padding the same digest', async () => {
+  // ECDSA is malleable: n - s is as good as s (FIPS 186-5, 6.4.2), so bytes do not name a quote.
+  const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
+  const s = BigInt(`0x${toHex(quote.subarray(436 + 32, 436 + 64))}`)
+  const other = quote.slice()
+  other.set(Buffer.from((order - s).toString(16).padStart(64, '0'), 'hex'), 436 + 32)
+  const padded = concat(quote, new Uint8Array(70))
+  const digests = [quote, other, padded].map(
+    async (one) => (await verify({ quote: one })).signedDigest,
+  )
+  assert.equal(new Set(await Promise.all(digests)).size, 1)
+})
+
+test('reports what is revoked as genuine, for every policy to refuse', async () => {
+  const levels = { tcbStatus: 'Revoked', qeStatus: 'Revoked' } as const
+  for (const [name, status] of Object.entries(levels)) {
+    const verified = await verify({ collateral: simulatedCollateral(now, { [name]: status }) })
+    assert.equal(verified.status, 'Revoked')
+  }
 })
