@@ -7,6 +7,7 @@ COPY package.json package-lock.json .npmrc ./
 COPY core/package.json core/
 COPY api/package.json api/
 COPY attestation/package.json attestation/
+COPY attestation-service/package.json attestation-service/
 COPY zkp/package.json zkp/
 COPY receipt/package.json receipt/
 COPY enclave/package.json enclave/

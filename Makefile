@@ -13,7 +13,7 @@ help: ## list these targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 all: node_modules/.runtime ## set up everything that running needs
-	@echo "ready: bin/vorta-mainframe, bin/vorta-worker, bin/vorta-cli"
+	@echo "ready: bin/vorta-mainframe, bin/vorta-worker, bin/vorta-attestation, bin/vorta-cli"
 
 mainframe worker: all ## the same; the sources run as they are, without a build
 
