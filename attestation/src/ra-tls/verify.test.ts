@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { suite, test } from 'node:test'
-import { type Bytes, concat, equal, fromHex, toHex, utf8 } from '@vorta/core'
+import { type Bytes, concat, equal, fromHex, toHex, utf8, VerificationError } from '@vorta/core'
 import { nodeCrypto } from '@vorta/core/crypto-node'
+import fc from 'fast-check'
 import {
   collateral,
   day,
@@ -15,6 +16,8 @@ import {
 } from '../../test/fixture.ts'
 import { intelAnchor, simulatedAnchor } from '../anchors.ts'
 import type { QuoteFault } from '../errors.ts'
+import { simulatedCollateral } from '../simulated/collateral.ts'
+import { createGuest } from '../testkit/dstack-guest.ts'
 import {
   createGramineKey,
   gramineCertificate,
@@ -22,9 +25,9 @@ import {
   hashOf,
 } from '../testkit/gramine-ra-tls.ts'
 import { cbor } from './cbor.ts'
-import { taggedEvidence } from './certificate.ts'
-import { encodeRaTlsClaims, raTlsReportData } from './claims.ts'
-import { createRaTlsKey, issueCertificate, type RaTlsKey } from './issue.ts'
+import { parseRaTlsCertificate, taggedEvidence } from './certificate.ts'
+import { encodeRaTlsClaims, raTlsReportData, readRaTlsClaims } from './claims.ts'
+import { createRaTlsKey, issueCertificate, type QuotedClaims, type RaTlsKey } from './issue.ts'
 import { type RaTlsOptions, requireEnclaveKey, verifyRaTlsCertificate } from './verify.ts'
 
 const quoteOf = (reportData: Uint8Array): Bytes => platform.quote({ measurement, reportData })
@@ -122,15 +125,43 @@ suite('what we write', () => {
 
   test('ignores claims it does not know, of any kind', async () => {
     const pair = cbor.array(cbor.unsigned(1), cbor.bytes(hashOf(key.spki)))
-    const odd = ['f6', 'f5', '3903e7', 'c074', '9f'] // null, true, -1000
+    const [none, yes, negative, float] = ['f6', 'f5', '3903e7', 'f93c00'].map(
+      (hex) => fromHex(hex)!,
+    )
     const unknown = [
-      ['x', fromHex(odd[0] as string)!],
-      ['y', cbor.map(['z', cbor.array(fromHex(odd[1] as string)!, fromHex(odd[2] as string)!)])],
+      ['x', none!],
+      ['y', cbor.map(['z', cbor.array(yes!, negative!)])],
       ['t', cbor.tag(60_001, cbor.text('tagged'))],
-      ['f', fromHex('f93c00')!], // 1.0
+      ['f', float!],
     ] as const
     const claims = cbor.map(...unknown, ['pubkey-hash', cbor.bytes(pair)])
     assert.equal((await verify(ours(claims))).holder, 'enclave')
+  })
+})
+
+suite('the certificate of a dstack guest', () => {
+  const guest = createGuest({ appCompose: utf8('{}'), now })
+  const claims = encodeRaTlsClaims(nodeCrypto, { spki: key.spki })
+  const quoted = guest.quote(raTlsReportData(nodeCrypto, claims))
+  const tdx = { collateral: async () => simulatedCollateral(now, { tee: 'tdx' }) }
+  const showing = (evidence: QuotedClaims) =>
+    derOf(issueCertificate({ key, commonName: 'm', evidence, now, lifetime: day }).cert)
+
+  test('proves the application too, by the event log beside the quote', async () => {
+    const { quote, dstack } = await verify(showing({ claims, ...quoted }), tdx)
+    assert.equal(quote.tee, 'tdx')
+    assert.equal(dstack?.composeHash, guest.identity.composeHash)
+    const without = await verify(showing({ claims, quote: quoted.quote }), tdx)
+    assert.equal(without.dstack, undefined)
+  })
+
+  test('is refused with the log of another guest, and SGX with any', async () => {
+    const { eventLog } = createGuest({ appCompose: utf8('{"other":1}'), now }).quote(
+      new Uint8Array(64),
+    )
+    await refuses(showing({ claims, quote: quoted.quote, eventLog }), 'EVENT_LOG_MISMATCH', tdx)
+    const sgx = { claims, quote: quoteOf(raTlsReportData(nodeCrypto, claims)), eventLog }
+    await refuses(showing(sgx), 'RATLS_EVIDENCE')
   })
 })
 
@@ -263,6 +294,42 @@ test('refuses every truncation and every altered byte with a code', async () => 
     assert.ok(at < evidenceAt || at >= evidenceEnd, `byte ${at} of the evidence`)
     assert.ok(at < keyAt || at >= keyAt + key.spki.length, `byte ${at} of the key`)
   }
+})
+
+test('answers whatever is made of a certificate with a code', () => {
+  const der = ours(honest())
+  const claims = honest()
+  const at = (bytes: Uint8Array) => fc.nat(bytes.length - 1)
+  const codeOf = (work: () => unknown): void => {
+    try {
+      work()
+    } catch (thrown) {
+      assert.ok(thrown instanceof VerificationError, String(thrown))
+    }
+  }
+  const edits = (bytes: Uint8Array) =>
+    fc.array(fc.tuple(at(bytes), fc.nat(255)), { minLength: 1, maxLength: 4 })
+  const edited = (bytes: Uint8Array, changes: readonly (readonly [number, number])[]) => {
+    const out = bytes.slice()
+    for (const [index, value] of changes) out[index] = value
+    return out
+  }
+  const seed = 1
+  fc.assert(
+    fc.property(edits(der), (changes) => codeOf(() => parseRaTlsCertificate(edited(der, changes)))),
+    { seed, numRuns: 5000 },
+  )
+  fc.assert(
+    fc.property(edits(claims), (changes) => codeOf(() => readRaTlsClaims(edited(claims, changes)))),
+    { seed, numRuns: 5000 },
+  )
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+      codeOf(() => readRaTlsClaims(bytes))
+      codeOf(() => parseRaTlsCertificate(bytes))
+    }),
+    { seed, numRuns: 5000 },
+  )
 })
 
 test('looks at nothing beyond its limits', async () => {
