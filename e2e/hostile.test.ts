@@ -32,6 +32,9 @@ before(async () => {
 const joinsRefused = (code: string) => metric('vorta_mainframe_joins_refused_total', { code })
 const evidenceRefused = (code: string, { metric } = system) =>
   metric('vorta_mainframe_evidence_appraised_total', { outcome: 'refused', code })
+/** Connections refused for what their certificate proves, before there was any evidence. */
+const channelsRefused = (code: string, { metric } = system) =>
+  metric('vorta_ratls_refused_total', { code })
 const resultsRefused = (code: string) => metric('vorta_mainframe_results_refused_total', { code })
 
 /** Whether any worker would get a job that asks for this one. */
@@ -85,7 +88,7 @@ test('refuses an enclave whose sources differ by one comment', async () => {
     'the changed enclave to be refused',
     async () => (await appraisalCode('changed')) === 'MEASUREMENT_NOT_ALLOWED',
   )
-  assert.ok((await evidenceRefused('MEASUREMENT_NOT_ALLOWED')) >= 1)
+  assert.ok((await channelsRefused('MEASUREMENT_NOT_ALLOWED')) >= 1)
   assert.equal(await fits('changed'), false)
   assert.match(
     readFileSync(join(system.folder, 'changed.log'), 'utf8'),
@@ -106,7 +109,7 @@ test('refuses simulated enclaves where the policy names none', async () => {
     'the simulated enclave to be refused',
     async () => (await appraisalCode('worker-01', strict)) === 'SIMULATED_NOT_ALLOWED',
   )
-  assert.ok((await evidenceRefused('SIMULATED_NOT_ALLOWED', strict)) >= 1)
+  assert.ok((await channelsRefused('SIMULATED_NOT_ALLOWED', strict)) >= 1)
   assert.equal(await fits('worker-01', strict), false)
   remove()
 })

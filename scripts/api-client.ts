@@ -9,6 +9,7 @@ import {
   AttestationService,
   ClusterService,
   JobService,
+  KeyReleaseService,
   LogService,
   ReceiptService,
   Worker_State,
@@ -31,6 +32,7 @@ export function connect(url: string, tokenFile: string) {
     cluster: createClient(ClusterService, transport),
     attestation: createClient(AttestationService, transport),
     receipts: createClient(ReceiptService, transport),
+    releases: createClient(KeyReleaseService, transport),
     log: createClient(LogService, transport),
   }
 }

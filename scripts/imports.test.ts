@@ -12,11 +12,12 @@ const below: Readonly<Record<string, readonly string[]>> = {
   core: [],
   api: ['core'],
   attestation: ['core'],
+  'attestation-service': ['core', 'api', 'attestation'],
   zkp: ['core'],
   receipt: ['core', 'attestation'],
   enclave: ['core', 'attestation', 'zkp', 'receipt'],
   worker: ['core', 'api', 'attestation', 'receipt', 'enclave'],
-  mainframe: ['core', 'api', 'attestation', 'receipt'],
+  mainframe: ['core', 'api', 'attestation', 'attestation-service', 'receipt'],
   cli: ['core', 'api', 'attestation', 'zkp', 'receipt'],
 }
 

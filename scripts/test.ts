@@ -9,7 +9,7 @@ import { spec } from 'node:test/reporters'
 const root = resolve(import.meta.dirname, '..')
 const folders = process.argv.slice(2)
 const files = globSync(
-  '{core,api,attestation,zkp,receipt,enclave,worker,mainframe,cli,scripts,e2e,bench}/**/*.test.ts',
+  '{core,api,attestation,attestation-service,zkp,receipt,enclave,worker,mainframe,cli,scripts,e2e,bench}/**/*.test.ts',
   {
     cwd: root,
     exclude: (name) => name === 'node_modules',

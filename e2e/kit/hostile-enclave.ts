@@ -7,6 +7,8 @@ import type { Attempt, LogIdentity } from '@vorta/api'
 import { type EnclaveKeyClaims, enclaveKeyPurpose, reportDataOf } from '@vorta/attestation/claims'
 import { measureProgram } from '@vorta/attestation/measurement/files'
 import { simulatedQuoteProvider } from '@vorta/attestation/providers/simulated'
+import { encodeRaTlsClaims, raTlsReportData } from '@vorta/attestation/ra-tls/claims'
+import type { QuotedClaims } from '@vorta/attestation/ra-tls/issue'
 import {
   type Canonical,
   canonicalBytes,
@@ -46,6 +48,8 @@ export type HostileEnclave = {
   readonly measurement: string
   /** Evidence for a challenge. */
   readonly quote: (nonce: Uint8Array) => Promise<Quoted>
+  /** Its word for the TLS key of whoever asks. */
+  readonly vouch: (spki: Uint8Array, nonce: Uint8Array) => Promise<QuotedClaims>
   /** A signed result. */
   readonly result: (attempt: Attempt, log: LogIdentity, lie?: Lie) => Promise<Result>
 }
@@ -68,8 +72,13 @@ export function createHostileEnclave(): HostileEnclave {
         spki: toBase64(signer.spki),
         nonce: toHex(nonce),
       }
-      const quote = await provider.quote(reportDataOf(nodeCrypto, claims))
+      const { quote } = await provider.quote(reportDataOf(nodeCrypto, claims))
       return { claims: canonicalBytes(claims as Canonical), quote }
+    },
+
+    vouch: async (spki, nonce) => {
+      const claims = encodeRaTlsClaims(nodeCrypto, { spki, nonce, holder: 'host' })
+      return { claims, ...(await provider.quote(raTlsReportData(nodeCrypto, claims))) }
     },
 
     result: async (attempt, log, lie = {}) => {

@@ -14,7 +14,9 @@ import {
   Worker_State,
   WorkerService,
 } from '@vorta/api'
+import { systemClock } from '@vorta/core'
 import { exampleFiles } from '@vorta/enclave/testkit/example'
+import { openMainframeChannel } from '@vorta/worker/channel'
 import { dial } from '@vorta/worker/dial'
 import { waitFor } from '../../scripts/api-client.ts'
 import { createHostileEnclave, type HostileEnclave, type Quoted } from './hostile-enclave.ts'
@@ -51,12 +53,15 @@ export async function joinHostile(system: System, options: HostileOptions): Prom
   const enclave = createHostileEnclave()
   const joinToken = readFileSync(join(cluster.folder, 'mainframe/join.token'), 'utf8').trim()
   const left = new AbortController()
-  const socket = await dial({
-    endpoint: cluster.url,
-    ca: undefined,
-    workerId: options.id,
-    joinToken,
-    signal: left.signal,
+  const { id: workerId } = options
+  const { signal } = left
+  const dialled = await dial({ endpoint: cluster.url, ca: undefined, workerId, joinToken, signal })
+  const socket = await openMainframeChannel(dialled, {
+    workerId,
+    vouch: enclave.vouch,
+    mainframe: undefined,
+    now: systemClock.now,
+    signal,
   })
   const admission = Promise.withResolvers<AdmitRequest>()
   const aborted: string[] = []

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { loadConfig, parseConfig } from '@vorta/core/config'
+import { loadTls, splitAddress } from '@vorta/core/server/listen'
 import { mainframeConfig } from './config.ts'
-import { loadTls, splitAddress } from './settings.ts'
 
 const required = 'attestation: {policyFile: p.yaml}\ntransparencyLog: {origin: vorta.local/log}\n'
 const read = (text: string) => parseConfig(text, 'mainframe.yaml', mainframeConfig)
@@ -11,21 +11,67 @@ const withLine = (line: string) => read(`${required}${line}\n`)
 
 suite('the configuration', () => {
   test('needs a policy and an origin, and has defaults for the rest', () => {
-    assert.deepEqual(read(required), {
-      listen: '127.0.0.1:7070',
-      dataFolder: 'data/mainframe',
-      insecure: false,
-      attestation: {
+    const { attestation, ...rest } = read(required)
+    const { policyFile, enclave, maxEvidenceAge, service, policies, appraisals } = attestation
+    assert.deepEqual(
+      { policyFile, enclave, maxEvidenceAge, service, policies },
+      {
         policyFile: 'p.yaml',
         enclave: 'enclave/src/main.ts',
         maxEvidenceAge: 3_600_000,
+        service: 'inside',
+        policies: {},
       },
+    )
+    assert.deepEqual(attestation.collateral, {
+      endpoints: [{ url: 'https://api.trustedservices.intel.com' }],
+      simulatedEndpoints: [],
+      update: 'standard',
+      maxAge: 86_400_000,
+      grace: 0,
+      timeout: 10_000,
+    })
+    assert.deepEqual(attestation.forecast, {
+      every: 21_600_000,
+      standardAfter: 42 * 86_400_000,
+      cordon: 'certain',
+      cordonBefore: 600_000,
+    })
+    assert.deepEqual(appraisals, {
+      challenges: { ttl: 300_000, most: 100_000 },
+      results: { validFor: 3_600_000, keep: 2_592_000_000 },
+      limits: { underWay: 256 },
+    })
+    assert.deepEqual(rest, {
+      listen: '127.0.0.1:7070',
+      dataFolder: 'data/mainframe',
+      insecure: false,
       transparencyLog: { origin: 'vorta.local/log' },
       workers: { heartbeat: 1000, lease: 5000 },
+      keyRelease: { timeout: 300_000 },
       artifacts: { maxSize: 2 ** 30 },
       scheduler: { weights: {} },
       log: { level: 'info' },
     })
+  })
+
+  test('takes an attestation service inside or elsewhere, and further policies', () => {
+    const withMembers = (members: string) =>
+      read(required.replace('policyFile: p.yaml', `policyFile: p.yaml, ${members}`)).attestation
+    const files = 'tokenFile: t, jwksFile: k'
+    const { service } = withMembers(`service: {endpoint: "https://a:1", ${files}}`)
+    assert.ok(service !== 'inside' && service.policy === 'default')
+    assert.equal(withMembers('service: inside, policies: {strict: s.yaml}').service, 'inside')
+    for (const wrong of [
+      'service: outside',
+      'service: {endpoint: "https://a:1", tokenFile: t}',
+      `service: {endpoint: "https://a:1/b", ${files}}`,
+      `service: {endpoint: "https://user@a:1", ${files}}`,
+      `service: {endpoint: "ftp://a:1", ${files}}`,
+      'policies: {"A b": s.yaml}',
+    ]) {
+      assert.throws(() => withMembers(wrong), { code: 'CONFIG_INVALID' }, wrong)
+    }
   })
 
   test('in the repository is a good one', () => {

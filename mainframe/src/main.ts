@@ -1,10 +1,9 @@
 // The command `vorta-mainframe`.
 
 import { parseArgs } from 'node:util'
-import { fail, VortaError } from '@vorta/core'
 import { loadConfig } from '@vorta/core/config'
-import { decode } from '@vorta/core/decode'
-import { listenAddress, mainframeConfig } from './config.ts'
+import { exit, readListen, report, runProgram, serve } from '@vorta/core/server/program'
+import { mainframeConfig } from './config.ts'
 import { startMainframe } from './mainframe.ts'
 import { version } from './version.ts'
 
@@ -20,19 +19,6 @@ options:
 
 The administrator's token is made at the first start: <dataFolder>/admin.token
 `
-
-// Exit codes as in \`vorta-cli help exit-codes\`.
-const exit = { ok: 0, failed: 1, usage: 2 } as const
-
-function report(thrown: unknown): void {
-  const error = VortaError.from(thrown)
-  process.stderr.write(`error: ${error.message}\n`)
-  for (const hint of error.hints) process.stderr.write(`hint: ${hint}\n`)
-  process.stderr.write(`docs: docs/errors.md#${error.code.toLowerCase()}\n`)
-}
-
-const readListen = (text: string): string =>
-  decode(listenAddress, text, (fault) => fail('CONFIG_INVALID', `--listen: ${fault}`))
 
 async function main(argv: readonly string[]): Promise<void> {
   const { values } = parseArgs({
@@ -64,27 +50,7 @@ async function main(argv: readonly string[]): Promise<void> {
     report(error)
     process.exit(exit.failed)
   })
-  process.stdout.write(`listening on ${mainframe.url}\n`)
-  let signals = 0
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      signals++
-      if (signals > 1) process.exit(exit.failed)
-      mainframe.stop().then(
-        () => process.exit(exit.ok),
-        (thrown) => {
-          report(thrown)
-          process.exit(exit.failed)
-        },
-      )
-    })
-  }
+  serve(mainframe)
 }
 
-main(process.argv.slice(2)).catch((thrown) => {
-  report(thrown)
-  const code = (thrown as { code?: string }).code ?? ''
-  process.exit(
-    code === 'CONFIG_INVALID' || code.startsWith('ERR_PARSE_ARGS') ? exit.usage : exit.failed,
-  )
-})
+runProgram(main)

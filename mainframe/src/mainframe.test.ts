@@ -133,7 +133,7 @@ suite('a mainframe that stops', () => {
       const hungUp = new Promise((resolve) => signal.addEventListener('abort', resolve))
       return run({ attempts, log: { origin, key }, hungUp }, enclave)
     }
-    return { impl: { ...impl, execute }, feed }
+    return { impl: { ...impl, execute }, enclave, feed }
   }
   const stateOf = async ({ admin }: TestMainframe, name: string) =>
     (await admin.jobs.getJob({ name })).job
@@ -167,7 +167,7 @@ suite('a mainframe that stops', () => {
     for (let turns = 0; turns < 8; turns++) {
       const id = `stop-${turns}`
       const sent = Promise.withResolvers<void>()
-      const { impl, feed } = worker(async function* ({ attempts, log, hungUp }, enclave) {
+      const { impl, enclave, feed } = worker(async function* ({ attempts, log, hungUp }, enclave) {
         for (const attempt of attempts) {
           const value = await enclave.result(attempt, log)
           setImmediate(sent.resolve)
@@ -175,7 +175,7 @@ suite('a mainframe that stops', () => {
         }
         await hungUp
       })
-      await joinMainframe(mainframe.url, mainframe.token('join'), impl)
+      await joinMainframe(mainframe.url, mainframe.token('join'), impl, enclave)
       await mainframe.admin.jobs.createJob({ jobId: id, spec: testSpec() })
       await sent.promise
       for (let turn = 0; turn < turns * 3; turn++) {
@@ -206,13 +206,13 @@ suite('a mainframe that stops', () => {
     const mainframe = await openMainframe()
     await mainframe.uploadTestFiles()
     const running = Promise.withResolvers<void>()
-    const { impl } = worker(async function* ({ attempts: [attempt], hungUp }) {
+    const { impl, enclave } = worker(async function* ({ attempts: [attempt], hungUp }) {
       assert.ok(attempt)
       yield { updates: [updateOf(attempt, { case: 'running', value: {} })] }
       running.resolve()
       await hungUp
     })
-    await joinMainframe(mainframe.url, mainframe.token('join'), impl)
+    await joinMainframe(mainframe.url, mainframe.token('join'), impl, enclave)
     const spec = testSpec({ retry: { maxAttempts: 1 } })
     await mainframe.admin.jobs.createJob({ jobId: 'one', spec })
     await running.promise

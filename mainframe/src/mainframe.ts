@@ -10,21 +10,35 @@ import {
   AttestationService,
   ClusterService,
   JobService,
+  KeyReleaseService,
   LogService,
+  MainframeService,
+  PolicyService,
   ReceiptService,
 } from '@vorta/api'
+import { observe } from '@vorta/api/server/calls'
+import { createPageTokens } from '@vorta/api/server/paging'
+import { loadPolicy, measurementOfProgram, withMeasurement } from '@vorta/attestation-service'
 import { systemClock, systemRandom, type VortaError } from '@vorta/core'
-import { nodeCrypto } from '@vorta/core/crypto-node'
+import { nodeCrypto, pooledCrypto } from '@vorta/core/crypto-node'
 import { createLogger } from '@vorta/core/log'
+import { splitAddress } from '@vorta/core/server/listen'
+import { openPort } from '@vorta/core/server/port'
 import { artifactService } from './api/artifact-service.ts'
 import { attestationService } from './api/attestation-service.ts'
 import { clusterService } from './api/cluster-service.ts'
 import { jobService } from './api/job-service.ts'
-import { createPageTokens } from './api/paging.ts'
+import { mainframeService } from './api/mainframe-service.ts'
+import { policyService } from './api/policy-service.ts'
 import { logService, receiptService } from './api/receipt-service.ts'
+import { keyReleaseService } from './api/release-service.ts'
 import { openArtifactStore } from './artifacts/artifact-store.ts'
-import { createAppraiser } from './attestation/appraiser.ts'
-import { createCollateralSource } from './attestation/collateral.ts'
+import { openCollateral, showCollateral } from './attestation/collateral.ts'
+import { ForecastWatch } from './attestation/forecast-watch.ts'
+import { createOwnIdentity } from './attestation/own-certificate.ts'
+import { keyHashOf, openSelf } from './attestation/self.ts'
+import { createSelfEvidence } from './attestation/self-evidence.ts'
+import { openVerifier } from './attestation/verifier.ts'
 import { Cluster } from './cluster/cluster.ts'
 import type { MainframeConfig } from './config.ts'
 import { EventBus } from './jobs/event-bus.ts'
@@ -34,13 +48,15 @@ import { openLogKey } from './log/log-key.ts'
 import { openLogReader } from './log/log-reader.ts'
 import { openLog } from './log/log-writer.ts'
 import { createMetrics } from './metrics.ts'
+import { openProvisioning } from './provisioning/server.ts'
 import { weighted } from './scheduler/scores.ts'
-import { gate, observe } from './server/interceptors.ts'
+import { collateralRoute } from './server/collateral-route.ts'
+import { gate } from './server/interceptors.ts'
+import { pccsRoute } from './server/pccs-route.ts'
 import { plainRoutes } from './server/plain-routes.ts'
-import { openPort } from './server/port.ts'
 import { openTokens } from './server/tokens.ts'
 import { acceptWorkers } from './server/upgrade.ts'
-import { loadPolicy, loadTls, splitAddress } from './settings.ts'
+import { openWorkerChannel } from './server/worker-channel.ts'
 import { becomeLeader } from './store/leader.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 
@@ -63,11 +79,17 @@ export async function startMainframe(
   const log = createLogger('mainframe', config.log.level)
   const dataFolder = resolve(config.dataFolder)
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 })
-  const [host, port] = splitAddress(config)
-  const tls = loadTls(config)
+  const { provider, tls } = await openSelf(config, clock)
+  const [host, port] = splitAddress({ ...config, tls })
   const metrics = createMetrics()
-  const policy = loadPolicy(config)
+  const measurement = measurementOfProgram(config.attestation.enclave)
+  const policy = loadPolicy(config.attestation.policyFile, measurement)
   metrics.simulatedAccepted.set(policy.simulated ? 1 : 0)
+  const collateral = await openCollateral(config.attestation.collateral, dataFolder, {
+    clock,
+    log,
+    metrics,
+  })
   const store = await openSqliteStore(dataFolder)
   const leadership = await becomeLeader(store, {
     holder: `${hostname()}/${process.pid}`,
@@ -88,7 +110,15 @@ export async function startMainframe(
   const reader = openLogReader(store)
 
   const bus = new EventBus()
-  const appraiser = createAppraiser(nodeCrypto, policy, clock)
+  const verifier = await openVerifier(config, policy, {
+    dataFolder,
+    crypto: nodeCrypto,
+    clock,
+    random: systemRandom,
+    registry: metrics.registry,
+    collateral: collateral.forQuote,
+    tokens,
+  })
   const table = new JobTable({
     store,
     epoch: leadership.epoch,
@@ -100,8 +130,8 @@ export async function startMainframe(
   const cluster = new Cluster({
     store,
     commit: (mutations) => table.commit(mutations),
-    appraiser,
-    collateral: createCollateralSource(clock),
+    appraiser: verifier.appraiser,
+    collateral: collateral.forQuote,
     tokens,
     clock,
     log,
@@ -110,6 +140,17 @@ export async function startMainframe(
     maxEvidenceAgeMs: config.attestation.maxEvidenceAge,
   })
   await cluster.load()
+  const forecasts = new ForecastWatch(config.attestation.forecast, {
+    cluster,
+    store,
+    collateral,
+    policy,
+    crypto: nodeCrypto,
+    clock,
+    log,
+    metrics,
+  })
+  collateral.onAdopted = () => forecasts.recheck()
   const engine = await startJobEngine({
     store,
     table,
@@ -117,6 +158,7 @@ export async function startMainframe(
     artifacts,
     transparencyLog: logWriter,
     logIdentity,
+    keyTimeoutMs: config.keyRelease.timeout,
     plugins: weighted(config.scheduler.weights),
     crypto: nodeCrypto,
     clock,
@@ -127,9 +169,20 @@ export async function startMainframe(
   const { submit, control, recovered } = engine
   cluster.onCapacity = () => engine.scheduling.capacityChanged()
   const pageTokens = createPageTokens()
+  const selfEvidence = createSelfEvidence({
+    provider,
+    claims: { log: logKey.vkey, ...(tls && { tls: keyHashOf(tls) }) },
+    collateral: collateral.forQuote,
+  })
+  const ownIdentity = createOwnIdentity(provider, clock)
   const routes = plainRoutes({
     metrics,
     log: reader,
+    more: [
+      ...verifier.routes,
+      pccsRoute(collateral),
+      collateralRoute(ownIdentity, collateral.forQuote),
+    ],
     beforeScrape: () => {
       for (const state of ['READY', 'DRAINING', 'LOST', 'NOT_READY'] as const) {
         metrics.workers.set(
@@ -138,6 +191,9 @@ export async function startMainframe(
         )
       }
       metrics.logSize.set(logWriter.size)
+      verifier.refreshMetrics()
+      showCollateral(collateral, metrics, clock)
+      forecasts.show()
     },
     notReady: () => (state === 'up' ? undefined : 'stopping'),
   })
@@ -152,19 +208,40 @@ export async function startMainframe(
         ClusterService,
         clusterService({ store, table, cluster, logIdentity, policy, tokens: pageTokens }),
       )
+      router.service(AttestationService, attestationService(store, verifier.methods))
       router.service(
-        AttestationService,
-        attestationService({ store, appraiser, tokens: pageTokens }),
+        PolicyService,
+        policyService({
+          store,
+          crypto: pooledCrypto,
+          clock,
+          metrics,
+          policy,
+          complete: (proposed) => withMeasurement(proposed, measurement),
+        }),
+      )
+      router.service(
+        MainframeService,
+        mainframeService(selfEvidence, { ...reader, size: () => logWriter.size }, metrics),
       )
       router.service(ReceiptService, receiptService({ store, log: reader, logIdentity }))
+      router.service(KeyReleaseService, keyReleaseService(engine.releases))
       router.service(LogService, logService({ store, log: reader, logIdentity }))
     },
     requestGate: gate({ tokens, metrics, stopping: () => state !== 'up' }),
-    interceptors: [observe(metrics, log)],
+    interceptors: [observe(metrics.rpcSeconds, log)],
     readMaxBytes: largestMessage,
     jsonOptions: { ignoreUnknownFields: false },
     fallback: routes,
   })
+  const channel = {
+    identity: ownIdentity,
+    collateral: collateral.forQuote,
+    policy,
+    clock,
+    log,
+    metrics,
+  }
   const opened = await openPort({
     host,
     port,
@@ -174,17 +251,35 @@ export async function startMainframe(
       tokens,
       metrics,
       log,
-      join: (id, socket) => void cluster.join(id, socket),
+      join: (id, stream, nonce) =>
+        void openWorkerChannel(channel, id, stream, nonce).then(
+          ({ socket, peer }) => cluster.join(id, socket, peer),
+          (refused) => cluster.turnAway(id, refused),
+        ),
     }),
   })
-  const leaseWatch = setInterval(
-    () => cluster.dropSilent(config.workers.lease),
-    config.workers.heartbeat,
-  )
+  const provisioning =
+    config.secretProvisioning &&
+    (await openProvisioning(config.secretProvisioning, {
+      collateral: collateral.forQuote,
+      clock,
+      log,
+      metrics,
+    }))
+  if (provisioning) log.info({ address: provisioning.address }, 'secret provisioning is up')
+  const leaseWatch = setInterval(() => {
+    cluster.dropSilent(config.workers.lease)
+    void forecasts.tick()
+  }, config.workers.heartbeat)
+  const renewal = setInterval(() => {
+    for (const service of collateral.services) void service.refreshDue()
+  }, 60_000)
   log.info(
     { url: opened.url, origin, recovered, logSize: logWriter.size, simulated: policy.simulated },
     'mainframe is up',
   )
+  if (provider)
+    log.info({ tee: provider.tee, measurement: provider.measurement }, provider.description)
   if (policy.simulated)
     log.warn('the policy accepts SIMULATED enclaves: receipts prove nothing about hardware')
 
@@ -195,14 +290,17 @@ export async function startMainframe(
       // calls get their answers, and results that have arrived their receipts.
       state = 'stopping'
       clearInterval(leaseWatch)
+      clearInterval(renewal)
       engine.close()
       bus.close()
       cluster.close()
+      provisioning?.close()
       await opened.close()
       await engine.recorder.idle()
       state = 'stopped'
       await leadership.release()
       artifacts.close()
+      verifier.close()
       await store.close()
       log.info('mainframe has stopped')
     },

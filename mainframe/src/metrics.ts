@@ -52,14 +52,67 @@ export function createMetrics() {
     filtered: counter('placement_refusals_total', 'Workers refused by a filter.', ['reason']),
     attemptsLost: counter('attempts_lost_total', 'Attempts that ended without a result.', ['code']),
     resultsRefused: counter('results_refused_total', 'Results that failed appraisal.', ['code']),
+    keyReleases: counter('key_releases_total', 'Key releases, by what became of them.', [
+      'outcome',
+    ]),
+    jobsAwaitingKey: gauge(
+      'jobs_awaiting_key',
+      'Jobs whose enclave waits for the requester to release the key of the sealed inputs.',
+      [],
+    ),
     evidenceAppraised: counter('evidence_appraised_total', 'Evidence appraised.', [
       'outcome',
       'code',
     ]),
+    replaySeconds: new Histogram({
+      name: 'vorta_mainframe_policy_replay_seconds',
+      help: 'Time to judge all that is stored by another policy or newer collateral.',
+      labelNames: ['outcome'],
+      buckets: [0.1, 1, 10, 60, 600, 3600],
+      registers,
+    }),
     callsRefused: counter('calls_refused_total', 'Calls refused before they were read.', ['code']),
     joinsRefused: counter('joins_refused_total', 'Connections refused before attestation.', [
       'code',
     ]),
+    ownEvidence: counter('own_evidence_total', 'Evidence about the mainframe that was asked for.', [
+      'code',
+    ]),
+    raTlsRefused: new Counter({
+      name: 'vorta_ratls_refused_total',
+      help: 'Connections whose RA-TLS certificate was not genuine, or not accepted.',
+      labelNames: ['code'],
+      registers,
+    }),
+    tcbGrace: new Gauge({
+      name: 'vorta_tcb_grace_seconds_remaining',
+      help: 'Time until the TCB of a worker stops being accepted; only workers that this is known of.',
+      labelNames: ['worker'],
+      registers,
+    }),
+    collateralFetches: counter(
+      'collateral_fetches_total',
+      'Requests for a set of collateral, by endpoint and what came of it.',
+      ['endpoint', 'code'],
+    ),
+    collateralExpires: new Gauge({
+      name: 'vorta_collateral_expires_seconds',
+      help: 'Time until the collateral at hand runs out; negative once it has.',
+      labelNames: ['tee', 'fmspc', 'ca', 'update'],
+      registers,
+    }),
+    collateralAge: new Gauge({
+      name: 'vorta_collateral_age_seconds',
+      help: 'Time since the collateral at hand was fetched.',
+      labelNames: ['tee', 'fmspc', 'ca', 'update'],
+      registers,
+    }),
+    secretReleases: new Counter({
+      name: 'vorta_secret_releases_total',
+      help: 'Secrets asked for by enclaves; code OK where one was released.',
+      labelNames: ['code'],
+      registers,
+    }),
     workers: gauge('workers', 'Workers by state.', ['state']),
     ...byWorker,
     logSize: gauge('log_size', 'Entries in the transparency log.', []),

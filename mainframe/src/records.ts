@@ -22,6 +22,15 @@ export const terminalStates: ReadonlySet<JobState> = new Set([
 ])
 export const isTerminal = (state: JobState): boolean => terminalStates.has(state)
 
+/** A release of the key of a job's sealed inputs; the log entry at `index` is about it. */
+export type KeyReleaseRecord = {
+  /** Of the release, hex. */
+  readonly sha256: string
+  /** SHA-256 of the key of the enclave that can open it, hex. */
+  readonly enclave: string
+  readonly index: number
+}
+
 /** Times are milliseconds since the Unix epoch. */
 export type JobRecord = {
   /** Unique for all time, made by the server, time-ordered. */
@@ -49,6 +58,10 @@ export type JobRecord = {
   readonly worker?: string
   /** Not to be placed before this time (back-off). */
   readonly notBefore?: number
+  /** The current attempt waits until then for its requester to release the key. */
+  readonly awaitsKeyUntil?: number
+  /** The newest key release, as long as it may be of use. */
+  readonly release?: KeyReleaseRecord
   /** A stop was asked for: to be cancelled at this time unless it ended before. */
   readonly stopAt?: number
   readonly verdict?: 'valid' | 'invalid'
@@ -96,7 +109,7 @@ export type LogEntryRecord = {
   readonly index: number
   readonly jobUid: string
   readonly entry: Uint8Array
-  /** Canonical JSON of the DSSE envelope. */
+  /** What the entry is about, canonical JSON: a DSSE envelope, or a key release. */
   readonly envelope: Uint8Array
   readonly evidenceSha256: string
 }

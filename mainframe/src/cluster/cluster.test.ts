@@ -6,15 +6,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, suite, test } from 'node:test'
 import { policyDecoder } from '@vorta/attestation'
-import { fakeClock, toHex } from '@vorta/core'
-import { nodeCrypto } from '@vorta/core/crypto-node'
+import { simulatedSource } from '@vorta/attestation/collateral-service/sources'
+import { canonicalBytes, fail, fakeClock, toHex } from '@vorta/core'
 import { createLogger } from '@vorta/core/log'
-import { createAppraiser } from '../attestation/appraiser.ts'
-import { createCollateralSource } from '../attestation/collateral.ts'
+import { workerMessage } from '../api/messages.ts'
 import { createMetrics } from '../metrics.ts'
 import { openTokens } from '../server/tokens.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import type { Store } from '../store/store.ts'
+import { testAppraiser } from '../testkit/appraiser.ts'
 import { makeEnclave, testMeasurement } from '../testkit/enclave.ts'
 import { until } from '../testkit/parts.ts'
 import { honestWorker, reportFeed, serveWorker, type WorkerImpl } from '../testkit/worker.ts'
@@ -35,12 +35,12 @@ suite('the cluster', () => {
   let capacity = 0
   let epoch = 0
 
-  const open = (from: Pick<Store, 'workers'> = store) =>
+  const open = (from: Pick<Store, 'workers'> = store, collateral = simulatedSource(clock)) =>
     new Cluster({
       store: from,
       commit: (mutations) => store.commit(epoch, mutations),
-      appraiser: createAppraiser(nodeCrypto, policy, clock),
-      collateral: createCollateralSource(clock),
+      appraiser: testAppraiser(policy, clock),
+      collateral,
       tokens,
       clock,
       log: createLogger('test', 'silent'),
@@ -66,9 +66,11 @@ suite('the cluster', () => {
     rmSync(folder, { recursive: true })
   })
 
-  const joins = async (impl: WorkerImpl, id = 'w1') => {
+  const peer = makeEnclave(clock).identity
+  /** Joins on a connection that the enclave `peer` opened. */
+  const joins = async (impl: WorkerImpl, id = 'w1', opened = peer) => {
     const connection = await serveWorker(impl)
-    const ended = cluster.join(id, connection.socket)
+    const ended = cluster.join(id, connection.socket, opened)
     return { ...connection, ended, worker: () => cluster.get(id) }
   }
   const honest = (measurement?: Uint8Array) =>
@@ -105,8 +107,9 @@ suite('the cluster', () => {
   })
 
   test('turns away a worker whose enclave the policy does not name, and says so', async () => {
-    const { impl, calls } = honest(new Uint8Array(32).fill(9))
-    const { ended, closed } = await joins(impl)
+    const unwanted = new Uint8Array(32).fill(9)
+    const { impl, calls } = honest(unwanted)
+    const { ended, closed } = await joins(impl, 'w1', makeEnclave(clock, unwanted).identity)
     await ended
     await closed
     assert.equal(calls.admitted.length, 1)
@@ -135,7 +138,6 @@ suite('the cluster', () => {
 
   for (const [what, answer] of [
     ['a kind of enclave that is none', { tee: 'sev' }],
-    ['hardware that there is no collateral for', { tee: 'sgx' }],
     ['claims that are not canonical', { claims: new TextEncoder().encode('{ }') }],
     ['claims without end', { claims: new Uint8Array(1 << 20).fill(0x20) }],
     ['a quote without end', { quote: new Uint8Array(1 << 20) }],
@@ -158,6 +160,69 @@ suite('the cluster', () => {
       assert.deepEqual((await store.appraisals(10)).items, [])
     })
   }
+
+  test('ends the connection of a worker whose quote there is no collateral for', async () => {
+    const none = async () => {
+      throw fail('COLLATERAL_UNAVAILABLE', 'no endpoint has it')
+    }
+    cluster = open(store, none)
+    const { impl } = honest()
+    const { ended, closed } = await joins(impl)
+    await ended
+    await closed
+    assert.deepEqual([stateOf(), (await store.appraisals(10)).items], ['LOST', []])
+  })
+
+  test('turns away simulated evidence that calls itself hardware', async () => {
+    const enclave = makeEnclave(clock)
+    const { impl } = honestWorker(enclave, () => feed.read())
+    const { ended } = await joins({
+      ...impl,
+      attest: async ({ nonce }) => {
+        const { claims, quote } = await enclave.attest(nonce)
+        return { claims: canonicalBytes(claims), quote, tee: 'sgx' }
+      },
+    })
+    await ended
+    assert.equal(cluster.get('w1')?.appraisal?.code, 'TEE_MISMATCH')
+  })
+
+  for (const [what, opened] of [
+    ['code', makeEnclave(clock, new Uint8Array(32)).identity],
+    ['platform', makeEnclave(clock, testMeasurement, new Uint8Array(16)).identity],
+  ] as const) {
+    test(`ends a connection that an enclave of another ${what} opened`, async () => {
+      const code = 'RATLS_OTHER_ENCLAVE'
+      const counted = async () =>
+        (await metrics.raTlsRefused.get()).values.find(({ labels }) => labels.code === code)
+          ?.value ?? 0
+      const before = await counted()
+      const { impl, calls } = honest()
+      const { ended, closed } = await joins(impl, 'w1', opened)
+      await ended
+      await closed
+      assert.deepEqual(calls.admitted, [code])
+      assert.equal(cluster.get('w1')?.refusal?.code, code)
+      assert.equal(stateOf(), 'LOST')
+      assert.equal(await counted(), before + 1)
+    })
+  }
+
+  test('remembers why a worker got no connection, until it has one', async () => {
+    cluster.turnAway('w1', fail('UNAVAILABLE', 'not today'))
+    const worker = cluster.get('w1')
+    assert.equal(worker?.refusal?.code, 'UNAVAILABLE')
+    assert.equal(workerMessage(worker).attestation?.errorCode, 'UNAVAILABLE')
+    assert.equal(worker.view().attestationCode, 'UNAVAILABLE')
+    const { hangUp, ended } = await joins(honest().impl)
+    feed.push()
+    await until('it is ready', () => stateOf() === 'READY')
+    assert.equal(worker.refusal, undefined)
+    cluster.turnAway('w1', fail('UNAVAILABLE', 'somebody else'))
+    assert.equal(worker.refusal, undefined, 'nobody speaks for a worker that is there')
+    hangUp()
+    await ended
+  })
 
   test('challenges an enclave anew when it was restarted, and does not trust it meanwhile', async () => {
     const { impl, calls } = honest()
@@ -328,11 +393,11 @@ suite('the cluster', () => {
     await full.load()
     const { impl } = honest()
     const stranger = await serveWorker(impl)
-    await full.join('one-more', stranger.socket)
+    await full.join('one-more', stranger.socket, peer)
     await stranger.closed
     assert.equal(full.get('one-more'), undefined)
     const member = await serveWorker(impl)
-    const ended = full.join('w9999', member.socket)
+    const ended = full.join('w9999', member.socket, peer)
     feed.push()
     await until('it is ready', () => full.get('w9999')?.state === 'READY')
     member.hangUp()

@@ -4,11 +4,13 @@
 
 import type { Duplex } from 'node:stream'
 import type { WatchStatusResponse } from '@vorta/api'
-import { type Clock, VortaError } from '@vorta/core'
+import type { CollateralSource } from '@vorta/attestation/collateral-service/sources'
+import { type EnclaveIdentity, isSameEnclave } from '@vorta/attestation/ra-tls/same-enclave'
+import { type Clock, fail, toHex, VortaError } from '@vorta/core'
 import type { Logger } from '@vorta/core/log'
-import type { Appraiser } from '../attestation/appraiser.ts'
-import type { CollateralSource } from '../attestation/collateral.ts'
+import type { Appraised, Appraiser } from '../attestation/appraiser.ts'
 import type { Metrics } from '../metrics.ts'
+import type { EvidenceRecord } from '../records.ts'
 import type { Tokens } from '../server/tokens.ts'
 import type { Mutation, Store } from '../store/store.ts'
 import { readCapabilities, readDigests, readUsage, readVersion } from './reported.ts'
@@ -41,6 +43,14 @@ const maxWorkers = 10_000
 // An appraisal costs signatures and a row: a worker cannot ask for more of them than this.
 const challengeIntervalMs = 1000
 
+export type FreshEvidence = {
+  readonly record: EvidenceRecord
+  /** The enclave's key as DER, where it is accepted. */
+  readonly spki?: Uint8Array
+  /** Why it is not. */
+  readonly code?: string
+}
+
 export class Cluster {
   /** Called when a worker may have become able to take work. */
   onCapacity: (worker: ClusterWorker) => void = () => {}
@@ -65,10 +75,10 @@ export class Cluster {
   }
 
   /**
-   * Takes over the socket of a worker that presented the join token; resolves when its
-   * connection has ended. Never rejects: nobody waits for it.
+   * Takes over the connection of a worker that presented the join token, and whose host that
+   * enclave vouches for; resolves when it has ended. Never rejects: nobody waits for it.
    */
-  async join(workerId: string, socket: Duplex): Promise<void> {
+  async join(workerId: string, socket: Duplex, peer: EnclaveIdentity): Promise<void> {
     const { clock, log, metrics } = this.deps
     const worker = this.members.get(workerId) ?? this.enroll(workerId)
     if (!worker) {
@@ -80,7 +90,8 @@ export class Cluster {
     // The newest connection counts: an older one is dead and does not know it yet.
     worker.session?.close()
     worker.disconnect()
-    const session = new WorkerSession(workerId, socket)
+    worker.refusal = undefined
+    const session = new WorkerSession(workerId, socket, peer)
     worker.session = session
     worker.heartbeatAt = clock.now()
     const token = this.deps.tokens.openSession()
@@ -105,6 +116,30 @@ export class Cluster {
     } finally {
       session.close()
     }
+  }
+
+  /**
+   * Fresh evidence of a worker's enclave, bound to the nonce of somebody else. Changes nothing.
+   * Throws UNAVAILABLE where the worker is not connected.
+   */
+  async challenge(worker: ClusterWorker, nonce: Uint8Array): Promise<FreshEvidence> {
+    const { appraiser, collateral } = this.deps
+    if (!worker.session) throw fail('UNAVAILABLE', `workers/${worker.id} is not connected`)
+    const { evidence } = await worker.session.challenge(collateral, nonce)
+    const appraised = await appraiser.appraise(evidence, toHex(nonce), nameOf(worker))
+    const { accepted, code = 'JOIN_REFUSED' } = appraised.appraisal
+    const { spki } = appraised
+    const record = evidenceRecord(worker, appraised)
+    return accepted && spki ? { record, spki } : { record, code }
+  }
+
+  /** Remembers why a worker that had the join token got no connection, for whoever misses it. */
+  turnAway(workerId: string, thrown: unknown): void {
+    const worker = this.members.get(workerId) ?? this.enroll(workerId)
+    // Under the name of a worker that is connected anybody can fail.
+    if (!worker || worker.session) return
+    const { code, message } = VortaError.from(thrown)
+    worker.refusal = { code, message, time: this.deps.clock.now() }
   }
 
   /** Ends the connections of workers that were silent for longer than their lease. */
@@ -142,30 +177,29 @@ export class Cluster {
     worker.challengedAt = clock.now()
     const description = await session.describe()
     const { evidence, nonce, generation } = await session.challenge(collateral)
-    const { appraisal, evidence: bytes, spki } = await appraiser.appraise(evidence, nonce)
+    const appraised = await appraiser.appraise(evidence, nonce, nameOf(worker))
+    const { appraisal, spki } = appraised
     const { accepted, code = '', message = '' } = appraisal
     metrics.evidenceAppraised.inc({ outcome: accepted ? 'accepted' : 'refused', code })
     if (worker.session !== session) return
     worker.version = readVersion(description.version)
     worker.tee = readCapabilities(description.tee)
     worker.appraisal = appraisal
-    const record = {
-      sha256: appraisal.sha256,
-      worker: worker.id,
-      appraisedAt: appraisal.time,
-      evidence: bytes,
-      appraisal: JSON.stringify(appraisal),
-    }
     await this.deps.commit([
       { kind: 'put-worker', worker: worker.record },
-      { kind: 'put-evidence', evidence: record },
+      { kind: 'put-evidence', evidence: evidenceRecord(worker, appraised) },
     ])
     if (worker.session !== session) return
     if (!accepted || !spki) {
-      worker.enclave = undefined
-      log.warn({ worker: worker.id, code, reason: message }, 'enclave refused')
-      await session.admit({ accepted: false, code, message })
-      session.close()
+      await this.refuse(worker, session, code, message)
+      return
+    }
+    if (!isSameEnclave(session.peer, evidence)) {
+      const other = 'RATLS_OTHER_ENCLAVE'
+      metrics.raTlsRefused.inc({ code: other })
+      const text = `the connection was opened by ${session.peer.measurement} on ${session.peer.ppid}`
+      worker.refusal = { code: other, message: text, time: clock.now() }
+      await this.refuse(worker, session, other, text)
       return
     }
     worker.generation = generation
@@ -182,6 +216,18 @@ export class Cluster {
       'enclave accepted',
     )
     await session.admit({ accepted: true, sessionToken })
+  }
+
+  private async refuse(
+    worker: ClusterWorker,
+    session: WorkerSession,
+    code: string,
+    message: string,
+  ): Promise<void> {
+    worker.enclave = undefined
+    this.deps.log.warn({ worker: worker.id, code, reason: message }, 'enclave refused')
+    await session.admit({ accepted: false, code, message })
+    session.close()
   }
 
   private async onStatus(
@@ -231,3 +277,16 @@ export class Cluster {
     }
   }
 }
+
+const nameOf = ({ id }: ClusterWorker): string => `workers/${id}`
+
+const evidenceRecord = (
+  worker: ClusterWorker,
+  { appraisal, evidence }: Appraised,
+): EvidenceRecord => ({
+  sha256: appraisal.sha256,
+  worker: worker.id,
+  appraisedAt: appraisal.time,
+  evidence,
+  appraisal: JSON.stringify(appraisal),
+})

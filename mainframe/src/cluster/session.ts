@@ -8,10 +8,11 @@ import type { Duplex } from 'node:stream'
 import { type Client, createClient } from '@connectrpc/connect'
 import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node'
 import { type Attempt, type AttemptUpdate, type DescribeResponse, WorkerService } from '@vorta/api'
-import { claimsDecoder, type Evidence, evidenceDecoder } from '@vorta/attestation'
+import { claimsDecoder, type Evidence, evidenceDecoder, evidenceKind } from '@vorta/attestation'
+import type { CollateralSource } from '@vorta/attestation/collateral-service/sources'
+import type { EnclaveIdentity } from '@vorta/attestation/ra-tls/same-enclave'
 import { fail, parseCanonicalJson, toBase64, toHex } from '@vorta/core'
-import { decode, oneOf } from '@vorta/core/decode'
-import type { CollateralSource } from '../attestation/collateral.ts'
+import { decode } from '@vorta/core/decode'
 
 /** Where results will be recorded; the enclave signs it. */
 export type LogIdentity = { readonly origin: string; readonly key: string }
@@ -31,10 +32,15 @@ const maxClaimsBytes = 4096
 const executeSlackMs = 10_000
 
 /** What jobs need of a connection. */
-export type WorkerCalls = Pick<WorkerSession, 'execute' | 'abort' | 'close'>
+export type WorkerCalls = Pick<
+  WorkerSession,
+  'execute' | 'abort' | 'close' | 'closed' | 'challenge'
+>
 
 export class WorkerSession {
   readonly workerId: string
+  /** The enclave that opened the connection. */
+  readonly peer: EnclaveIdentity
   /** Resolves when the connection has ended. */
   readonly closed: Promise<void>
   private readonly socket: Duplex
@@ -42,9 +48,10 @@ export class WorkerSession {
   private readonly ended = new AbortController()
   private readonly batches = new Set<Promise<void>>()
 
-  constructor(workerId: string, socket: Duplex) {
+  constructor(workerId: string, socket: Duplex, peer: EnclaveIdentity) {
     this.workerId = workerId
     this.socket = socket
+    this.peer = peer
     const url = `http://${workerId}.worker.internal`
     const sessionManager = new Http2SessionManager(url, ping, {
       createConnection: once(() => socket),
@@ -70,24 +77,30 @@ export class WorkerSession {
     return this.client.describe({}, { timeoutMs: callTimeoutMs, signal: this.ended.signal })
   }
 
-  /** Challenges the enclave with a fresh nonce. The evidence is untrusted until appraised. */
+  /** Challenges the enclave with a nonce, by default a fresh one. The evidence is untrusted until appraised. */
   async challenge(
     collateral: CollateralSource,
+    nonce: Uint8Array = new Uint8Array(randomBytes(32)),
   ): Promise<{ readonly evidence: Evidence; readonly nonce: string; readonly generation: bigint }> {
-    const nonce = new Uint8Array(randomBytes(32))
     const answer = await this.client.attest(
       { nonce },
       { timeoutMs: callTimeoutMs, signal: this.ended.signal },
     )
     const refuse = (text: string) => fail('JOIN_REFUSED', `evidence of ${this.workerId}: ${text}`)
-    const tee = decode(oneOf('sgx', 'simulated'), answer.tee, refuse)
+    const tee = decode(evidenceKind, answer.tee, refuse)
     const claims = decode(
       claimsDecoder,
       parseCanonicalJson(answer.claims, { maxBytes: maxClaimsBytes }),
       refuse,
     )
     const quote = toBase64(answer.quote)
-    const evidence: Evidence = { tee, claims, quote, collateral: await collateral(tee) }
+    const evidence: Evidence = {
+      tee,
+      claims,
+      quote,
+      collateral: await collateral(answer.quote),
+      ...(answer.eventLog !== '' && { eventLog: answer.eventLog }),
+    }
     decode(evidenceDecoder, evidence, refuse)
     return { evidence, nonce: toHex(nonce), generation: answer.enclaveGeneration }
   }

@@ -2,7 +2,9 @@
 // its enclave, its last heartbeat, and what was promised to it since.
 
 import type { TeeCapabilities, WorkerUsage } from '@vorta/api'
-import type { Appraisal } from '../attestation/appraiser.ts'
+import type { EvidenceKind } from '@vorta/attestation'
+import type { Appraisal } from '@vorta/attestation-service'
+import type { Forecast } from '../attestation/forecast.ts'
 import type { WorkerRecord } from '../records.ts'
 import type { Requirements, WorkerView } from '../scheduler/plugin.ts'
 import type { WorkerCalls } from './session.ts'
@@ -12,9 +14,11 @@ export type AdmittedEnclave = {
   readonly generation: bigint
   readonly spki: Uint8Array
   readonly evidenceSha256: string
-  readonly tee: 'sgx' | 'simulated'
+  readonly tee: EvidenceKind
   readonly expiresAt: number
 }
+
+export type Refusal = { readonly code: string; readonly message: string; readonly time: number }
 
 export type WorkerState = 'READY' | 'DRAINING' | 'LOST' | 'NOT_READY'
 
@@ -25,7 +29,13 @@ export class ClusterWorker {
   tee: TeeCapabilities | undefined
   usage: WorkerUsage | undefined
   appraisal: Appraisal | undefined
+  /** Why its last connection was refused before there was evidence to appraise. */
+  refusal: Refusal | undefined
   enclave: AdmittedEnclave | undefined
+  /** How long its TCB will be accepted, as far as Intel's documents tell. */
+  forecast: Forecast | undefined
+  /** Why it is given no more work although it would take some. */
+  cordonReason: string | undefined
   /** Generation of the enclave in the last heartbeat, and whether it is up. */
   generation = 0n
   enclaveReady = false
@@ -50,7 +60,7 @@ export class ClusterWorker {
 
   get state(): WorkerState {
     if (!this.session) return 'LOST'
-    if (this.draining) return 'DRAINING'
+    if (this.draining || this.cordonReason !== undefined) return 'DRAINING'
     return this.attested && this.enclaveReady ? 'READY' : 'NOT_READY'
   }
 
@@ -95,12 +105,12 @@ export class ClusterWorker {
     return {
       id: this.id,
       ready: this.session !== undefined && this.enclaveReady && usage !== undefined,
-      draining: this.draining,
+      draining: this.draining || this.cordonReason !== undefined,
       // What the evidence proved, not what the worker says.
       tee: this.enclave?.tee ?? tee?.kind ?? '',
       quotes: tee?.quotes ?? false,
       attested: this.attested,
-      attestationCode: this.appraisal?.code ?? '',
+      attestationCode: this.refusal?.code ?? this.appraisal?.code ?? '',
       proofs: tee?.proofs ?? [],
       memory,
       epc,

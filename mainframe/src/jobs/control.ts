@@ -7,7 +7,7 @@ import { Timers } from '../scheduler/timers.ts'
 import type { Store } from '../store/store.ts'
 import type { Dispatch } from './dispatch.ts'
 import type { JobTable, LiveJob } from './job-table.ts'
-import { cancelled, expired, type Step, stopping } from './transitions.ts'
+import { cancelled, expired, failed, type Step, stopping } from './transitions.ts'
 
 export type ControlDeps = {
   readonly table: JobTable
@@ -19,6 +19,11 @@ export type ControlDeps = {
 }
 
 const byRequest = { code: 'JOB_CANCELLED', message: 'cancelled by request' } as const
+const keyTimeout = {
+  code: 'KEY_RELEASE_TIMEOUT',
+  message: 'the key of its sealed inputs was not released in time',
+  hint: 'submit it with --wait, or release the key with `vorta-cli job release`',
+} as const
 const stopped = { code: 'JOB_CANCELLED', message: 'stopped by request' } as const
 
 export class Control {
@@ -42,6 +47,11 @@ export class Control {
     const { notBefore = 0, uid } = job.record
     if (notBefore > this.deps.clock.now()) this.timers.set(uid, notBefore)
     else this.deps.enqueue(job)
+  }
+
+  /** Has a job's deadlines looked at then. */
+  wakeAt(uid: string, at: number): void {
+    this.timers.set(uid, at)
   }
 
   async cancel(id: string, etag: string): Promise<JobRecord> {
@@ -96,7 +106,7 @@ export class Control {
     const job = this.deps.table.get(uid)
     if (!job || isTerminal(job.record.state)) return
     const now = this.deps.clock.now()
-    const { expiresAt, stopAt, notBefore, state } = job.record
+    const { expiresAt, stopAt, awaitsKeyUntil, notBefore, state } = job.record
     if (now >= expiresAt) {
       const message = job.unplaced
         ? 'no worker fitted until the deadline'
@@ -105,6 +115,8 @@ export class Control {
       await this.end(job, expired(job.record, { code: 'JOB_EXPIRED', message, hint }, now))
     } else if (stopAt !== undefined && now >= stopAt) {
       await this.end(job, cancelled(job.record, stopped, now))
+    } else if (awaitsKeyUntil !== undefined && now >= awaitsKeyUntil) {
+      await this.end(job, failed(job.record, keyTimeout, now))
     } else if (state === 'QUEUED' && now >= (notBefore ?? 0)) {
       this.deps.enqueue(job)
     }

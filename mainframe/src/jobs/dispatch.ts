@@ -203,7 +203,7 @@ const oversized = (envelope: number, trace: number): JobError => ({
   message: `result: an envelope of ${envelope} bytes and a trace of ${trace}`,
 })
 
-function attemptMessage({ record, spec, needs }: LiveJob): Attempt {
+function attemptMessage({ record, spec, needs, release }: LiveJob): Attempt {
   return create(AttemptSchema, {
     jobUid: record.uid,
     job: `jobs/${record.id}`,
@@ -212,5 +212,6 @@ function attemptMessage({ record, spec, needs }: LiveJob): Attempt {
     spec,
     artifacts: [...needs.artifacts],
     deadline: timestampFromMs(record.expiresAt),
+    ...(release && { release }),
   })
 }

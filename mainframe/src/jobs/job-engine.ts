@@ -5,14 +5,17 @@
 import type { Crypto, Random } from '@vorta/core'
 import type { ScorePlugin } from '../scheduler/plugin.ts'
 import { scores } from '../scheduler/scores.ts'
+import { AwaitingKey } from './awaiting-key.ts'
 import { Control, type ControlDeps } from './control.ts'
 import { Dispatch, type DispatchDeps } from './dispatch.ts'
+import { KeyReleases, type KeyReleasesDeps } from './key-releases.ts'
 import { Recorder, type RecorderDeps } from './recorder.ts'
 import { recoverJobs } from './recovery.ts'
 import { Scheduling, type SchedulingDeps } from './scheduling.ts'
 import { createSubmission, type SubmissionDeps } from './submission.ts'
 
 type Store = ControlDeps['store'] &
+  KeyReleasesDeps['store'] &
   SubmissionDeps['store'] &
   Parameters<typeof recoverJobs>[0]['store']
 type Artifacts = DispatchDeps['artifacts'] & RecorderDeps['artifacts'] & SubmissionDeps['artifacts']
@@ -20,10 +23,12 @@ type Artifacts = DispatchDeps['artifacts'] & RecorderDeps['artifacts'] & Submiss
 export type JobEngineDeps = {
   readonly store: Store
   readonly table: DispatchDeps['table']
-  readonly cluster: SchedulingDeps['cluster'] & ControlDeps['cluster']
+  readonly cluster: SchedulingDeps['cluster'] & ControlDeps['cluster'] & KeyReleasesDeps['cluster']
   readonly artifacts: Artifacts
   readonly transparencyLog: RecorderDeps['log']
   readonly logIdentity: DispatchDeps['logIdentity']
+  /** How long an attempt waits for the key of its sealed inputs, in milliseconds. */
+  readonly keyTimeoutMs: number
   readonly plugins?: readonly ScorePlugin[]
   readonly crypto: Crypto
   readonly clock: DispatchDeps['clock']
@@ -66,7 +71,26 @@ export async function startJobEngine(deps: JobEngineDeps) {
     clock,
     random,
     metrics,
-    dispatch: (worker, jobs) => table.guard(dispatch.send(worker, jobs)),
+    dispatch: (worker, jobs) => table.guard(releases.route(worker, jobs)),
+  })
+  const awaiting = new AwaitingKey({
+    table,
+    clock,
+    metrics,
+    timeoutMs: deps.keyTimeoutMs,
+    wakeAt: (uid, at) => control.wakeAt(uid, at),
+    lose: (worker, job, error) => dispatch.loseOne(worker, job, error),
+  })
+  const releases = new KeyReleases({
+    table,
+    store,
+    cluster,
+    awaiting,
+    log: deps.transparencyLog,
+    crypto,
+    clock,
+    metrics,
+    send: (worker, jobs) => table.guard(dispatch.send(worker, jobs)),
   })
   const control: Control = new Control({
     table,
@@ -86,7 +110,10 @@ export async function startJobEngine(deps: JobEngineDeps) {
     enqueue: (job) => control.admit(job),
     placeOnPaper: (job) => scheduling.placeOnPaper(job),
   })
-  table.onEnded = () => scheduling.capacityChanged()
+  table.onEnded = (job) => {
+    releases.ended(job)
+    scheduling.capacityChanged()
+  }
   const recovered = await recoverJobs({ store, table, clock, admit: (job) => control.admit(job) })
 
   return {
@@ -94,6 +121,7 @@ export async function startJobEngine(deps: JobEngineDeps) {
     recorder,
     scheduling,
     control,
+    releases,
     submit,
     /** Live jobs that were taken up. */
     recovered,

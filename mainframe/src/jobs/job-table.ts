@@ -3,7 +3,7 @@
 // only once it is on disk. A store that refuses a write of its only writer means
 // that memory and disk have parted: the process stops and starts again from disk.
 
-import type { ProofSpec } from '@vorta/api'
+import type { ProofSpec, SealedInputs } from '@vorta/api'
 import type { Clock } from '@vorta/core'
 import { VortaError } from '@vorta/core'
 import type { Metrics } from '../metrics.ts'
@@ -19,6 +19,9 @@ export type LiveJob = {
   readonly spec: Uint8Array
   readonly proof: ProofSpec
   readonly needs: Requirements
+  readonly sealed?: SealedInputs
+  /** The release that the current attempt takes along. */
+  release?: Uint8Array
   /** Why it could not be placed when it was last tried. */
   unplaced?: PlacementReport
   /** Its result is being appraised and logged; the attempt is not lost if the stream ends now. */

@@ -54,6 +54,7 @@ const maxEnvelopeBytes = 128 * 1024
 
 type Pending = { readonly worker: ClusterWorker; readonly result: UnappraisedResult }
 type Appraised = Pending & { readonly statement: ReceiptStatement; readonly envelopeSha256: string }
+type Judged = Appraised | (Pending & { readonly error: JobError })
 
 export class Recorder {
   private pending: Pending[] = []
@@ -87,10 +88,14 @@ export class Recorder {
   }
 
   private async record(batch: readonly Pending[]): Promise<void> {
+    const judged = await Promise.all(batch.map((pending) => this.appraise(pending)))
+    await this.deps.log.exclusively(() => this.settle(judged))
+  }
+
+  private async settle(judged: readonly Judged[]): Promise<void> {
     const { table } = this.deps
     const refusals: Mutation[] = []
     const good: Appraised[] = []
-    const judged = await Promise.all(batch.map((pending) => this.appraise(pending)))
     // From here to the commit nothing else may run that could end one of these jobs:
     // the transitions are staged before the next await. Ended jobs do not change again, so
     // theirs may be written later; a refused one may be placed anew and is written at once.
@@ -146,9 +151,7 @@ export class Recorder {
     this.deps.metrics.logSize.set(log.size)
   }
 
-  private async appraise(
-    pending: Pending,
-  ): Promise<Appraised | (Pending & { readonly error: JobError })> {
+  private async appraise(pending: Pending): Promise<Judged> {
     const { job } = pending.result
     try {
       const statement = await this.verify(pending.result)
@@ -182,7 +185,7 @@ export class Recorder {
     const statement = decodeStatement(payload)
     requireSubject(crypto, statement)
     const { predicate } = statement
-    const { record, proof: asked, needs } = job
+    const { record, proof: asked, needs, sealed } = job
     const facts: readonly (readonly [what: string, expected: string, got: string])[] = [
       ['job', `${record.uid} jobs/${record.id}`, `${predicate.job.uid} ${predicate.job.name}`],
       [
@@ -201,6 +204,11 @@ export class Recorder {
       ['verification key', asked.verificationKey, `sha256:${predicate.proof.verificationKey}`],
       ['public inputs', asked.publicInputs, `sha256:${predicate.proof.publicInputs}`],
       ['proof', asked.proof, `sha256:${predicate.proof.proof}`],
+      [
+        'sealed inputs',
+        sealedText(sealed && { inputs: sealed.inputs, release: record.release?.sha256 }),
+        sealedText(predicate.sealed),
+      ],
       ['trace', toHex(crypto.sha256(trace)), predicate.trace],
     ]
     for (const [what, expected, got] of facts) {
@@ -217,6 +225,10 @@ export class Recorder {
     return statement
   }
 }
+
+const sealedText = (
+  sealed: { readonly inputs: readonly string[]; readonly release: string | undefined } | undefined,
+): string => (sealed ? `${sealed.inputs.join(', ')} by release ${sealed.release}` : 'none')
 
 const systemOf = (proof: { system: string; curve: string; encoding: string }): string =>
   `${proof.system} ${proof.curve} ${proof.encoding}`

@@ -24,8 +24,8 @@ const restarted = { code: 'WORKER_LOST', message: 'the mainframe restarted' } as
 export async function recoverJobs({ store, table, clock, admit }: RecoveryDeps): Promise<number> {
   const jobs: LiveJob[] = []
   for await (const { job: record, spec } of store.load()) {
-    const { requirements: needs, proof } = validateSpec(specMessage(spec))
-    const job: LiveJob = { record, spec, proof, needs }
+    const { requirements: needs, proof, sealed } = validateSpec(specMessage(spec))
+    const job: LiveJob = { record, spec, proof, needs, ...(sealed && { sealed }) }
     table.add(job)
     jobs.push(job)
   }

@@ -71,6 +71,11 @@ suite('a job spec', () => {
     ['retry.maxAttempts', { retry: { maxAttempts: -1 } }],
     ['priority', { priority: 101 }],
     ['priority', { priority: -1 }],
+    ['sealed.inputs', { sealed: { inputs: [], keyCommitment: '00'.repeat(32) } }],
+    ['sealed.inputs', { sealed: { inputs: ['proof', 'proof'], keyCommitment: '00'.repeat(32) } }],
+    ['sealed.inputs', { sealed: { inputs: ['witness'], keyCommitment: '00'.repeat(32) } }],
+    ['sealed.keyCommitment', { sealed: { inputs: ['proof'], keyCommitment: 'AB'.repeat(32) } }],
+    ['sealed.keyCommitment', { sealed: { inputs: ['proof'] } }],
     ['proof', { placement: { tees: Array(4000).fill('sgx') } }],
   ]
   for (const [field, spec] of wrong) {
@@ -111,6 +116,7 @@ suite('a job spec', () => {
       [inside(3), 'spec.placement'],
       [inside(4), 'spec.timeout'],
       [inside(5), 'spec.retry'],
+      [inside(7), 'spec.sealed'],
     ] as const) {
       const spec = fromBinary(JobSpecSchema, concat(bytes, extra))
       assert.throws(() => validateSpec(spec), {

@@ -4,13 +4,20 @@
 
 import { fromJson, type Message } from '@bufbuild/protobuf'
 import { durationMs } from '@bufbuild/protobuf/wkt'
-import { canonicalSpec, type JobSpec, JobSpecSchema, type ProofSpec } from '@vorta/api'
+import {
+  canonicalSpec,
+  type JobSpec,
+  JobSpecSchema,
+  type ProofSpec,
+  type SealedInputs,
+} from '@vorta/api'
 import { type Bytes, digestPattern, fail, fromUtf8, idPattern } from '@vorta/core'
 import type { Requirements } from '../scheduler/plugin.ts'
 
 export const specDefaults = { timeoutMs: 600_000, maxAttempts: 3, priority: 50 } as const
 
 const longestTimeoutMs = 24 * 3_600_000
+const inputNames = ['verificationKey', 'publicInputs', 'proof'] as const
 const teeKinds = ['sgx', 'tdx', 'simulated']
 const token = /^[a-z0-9][a-z0-9-]{0,31}$/
 
@@ -35,6 +42,7 @@ function check(ok: boolean, field: string, expected: string, got: unknown): void
 export type ValidSpec = {
   readonly canonical: Bytes
   readonly proof: ProofSpec
+  readonly sealed?: SealedInputs
   readonly requirements: Requirements
   readonly timeoutMs: number
   readonly maxAttempts: number
@@ -48,7 +56,7 @@ export function validateSpec(spec: JobSpec | undefined): ValidSpec {
       meta: { field: 'spec' },
     })
   refuseUnknown(spec, 'spec')
-  for (const part of ['resources', 'placement', 'retry', 'timeout'] as const)
+  for (const part of ['resources', 'placement', 'retry', 'timeout', 'sealed'] as const)
     refuseUnknown(spec[part], `spec.${part}`)
   if (spec.work.case !== 'proof') refuse('proof', 'a proof to verify', spec.work.case ?? null)
   const proof = spec.work.value
@@ -61,7 +69,7 @@ export function validateSpec(spec: JobSpec | undefined): ValidSpec {
     'an encoding such as "snarkjs"',
     proof.encoding,
   )
-  for (const field of ['verificationKey', 'publicInputs', 'proof'] as const) {
+  for (const field of inputNames) {
     check(
       digestPattern.test(proof[field]),
       `proof.${field}`,
@@ -69,6 +77,8 @@ export function validateSpec(spec: JobSpec | undefined): ValidSpec {
       proof[field],
     )
   }
+  const { sealed } = spec
+  if (sealed) checkSealed(sealed)
   const { memoryBytes = 0n, epcBytes = 0n } = spec.resources ?? {}
   const anAmount = 'bytes from 0 to 1 TiB'
   check(
@@ -120,7 +130,28 @@ export function validateSpec(spec: JobSpec | undefined): ValidSpec {
     epc: Number(epcBytes),
     artifacts: [...new Set([proof.verificationKey, proof.publicInputs, proof.proof])],
   }
-  return { canonical, proof, requirements, timeoutMs, maxAttempts, priority }
+  return {
+    canonical,
+    proof,
+    ...(sealed && { sealed }),
+    requirements,
+    timeoutMs,
+    maxAttempts,
+    priority,
+  }
+}
+
+function checkSealed({ inputs, keyCommitment }: SealedInputs): void {
+  const known: readonly string[] = inputNames
+  const once = inputs.length > 0 && new Set(inputs).size === inputs.length
+  const expected = `some of ${known.join(', ')}, each once`
+  check(once && inputs.every((name) => known.includes(name)), 'sealed.inputs', expected, inputs)
+  check(
+    /^[0-9a-f]{64}$/.test(keyCommitment),
+    'sealed.keyCommitment',
+    '64 lower-case hex digits',
+    keyCommitment,
+  )
 }
 
 /** JSON refuses unknown fields while parsing; the binary form keeps them aside, and they are refused here. */

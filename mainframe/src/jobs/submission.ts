@@ -67,9 +67,8 @@ export function createSubmission(
   }
 
   function draft(request: CreateJobRequest): LiveJob {
-    const { canonical, proof, requirements, timeoutMs, maxAttempts, priority } = validateSpec(
-      request.spec,
-    )
+    const { canonical, proof, sealed, requirements, timeoutMs, maxAttempts, priority } =
+      validateSpec(request.spec)
     const { jobId } = request
     if (jobId !== '' && !idPattern.test(jobId)) {
       throw fail(
@@ -96,7 +95,7 @@ export function createSubmission(
       failures: 0,
       attempt: 0,
     }
-    return { record, spec: canonical, proof, needs: requirements }
+    return { record, spec: canonical, proof, needs: requirements, ...(sealed && { sealed }) }
   }
 
   async function requireArtifacts({ needs }: LiveJob): Promise<void> {

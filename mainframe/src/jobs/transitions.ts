@@ -1,8 +1,8 @@
 // The life of a job, as pure functions from one row to the next. Times, tokens
 // and reasons are inputs; nothing here looks at a clock or a worker.
 
-import { fail } from '@vorta/core'
-import type { JobRecord, JobState, NewEvent } from '../records.ts'
+import { fail, toRfc3339 } from '@vorta/core'
+import type { JobRecord, JobState, KeyReleaseRecord, NewEvent } from '../records.ts'
 import { isTerminal } from '../records.ts'
 
 export type Step = { readonly job: JobRecord; readonly event: NewEvent }
@@ -71,6 +71,22 @@ export const starting = (job: JobRecord, time: number): Step =>
     time,
   )
 
+/** Its inputs are sealed: the enclave waits for the requester to release the key. */
+export const awaitingKey = (job: JobRecord, until: number, time: number): Step =>
+  step(
+    job,
+    { awaitsKeyUntil: until },
+    'AwaitingKeyRelease',
+    `the enclave of workers/${job.worker} waits for the key until ${toRfc3339(until)}`,
+    time,
+  )
+
+export function keyReleased(job: JobRecord, release: KeyReleaseRecord, time: number): Step {
+  const { awaitsKeyUntil: _over, ...released } = job
+  const message = `release ${release.sha256} is entry ${release.index} of the log`
+  return step(released, { release }, 'KeyReleased', message, time)
+}
+
 export const running = (job: JobRecord, time: number): Step =>
   step(job, { state: 'RUNNING', startedAt: time }, 'Running', 'the enclave is at work', time)
 
@@ -121,19 +137,23 @@ const longestBackoffMs = 10_000
 
 /**
  * An attempt ended without a result. Retried while attempts are left; `blameless` (the
- * mainframe itself restarted) costs none.
+ * mainframe itself restarted) costs none. A key release is kept where the enclave may never have
+ * seen it; that it had, and used it up, is found out later and costs no attempt either.
  */
 export function lost(job: JobRecord, error: JobError, time: number, blameless = false): Step {
-  const failures = job.failures + (blameless ? 0 : 1)
+  const usedUp = job.release !== undefined && error.code === 'RELEASE_USED_UP'
+  const forgiven = blameless || usedUp
+  const failures = job.failures + (forgiven ? 0 : 1)
   if (job.stopAt !== undefined)
     return cancelled(job, { code: 'JOB_CANCELLED', message: 'stopped by request' }, time)
   if (failures >= job.maxAttempts) return failed({ ...job, failures }, error, time)
-  const notBefore = blameless
+  const notBefore = forgiven
     ? time
     : time + Math.min(longestBackoffMs, firstBackoffMs * 2 ** (failures - 1))
-  const { token: _fenced, ...unfenced } = job
+  const { token: _fenced, awaitsKeyUntil: _over, release, ...unfenced } = job
+  const kept = release && error.code === 'WORKER_LOST' ? { release } : {}
   return step(
-    unfenced,
+    { ...unfenced, ...kept },
     { state: 'QUEUED', failures, notBefore },
     'Requeued',
     `${error.code}: ${error.message}`,

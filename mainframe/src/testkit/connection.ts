@@ -21,6 +21,8 @@ export type TestBatch = {
 }
 
 export type TestConnection = WorkerCalls & {
+  /** Ends the connection, as far as attempts can tell that are not on a stream. */
+  hangUp(): void
   readonly aborted: string[]
   /** The next Execute call, made already or yet to come. */
   batch(): Promise<TestBatch>
@@ -32,8 +34,12 @@ export const updateOf = ({ jobUid, number }: Attempt, update: Update): AttemptUp
 export function testConnection(): TestConnection {
   const batches = createInbox<TestBatch>()
   const aborted: string[] = []
+  const { promise: closed, resolve: hangUp } = Promise.withResolvers<void>()
   return {
     aborted,
+    closed,
+    hangUp,
+    challenge: () => Promise.reject(new Error('the test has the enclave itself')),
     batch: batches.take,
     abort: async (uids) => void aborted.push(...uids),
     close: () => {},

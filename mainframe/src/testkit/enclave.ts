@@ -10,6 +10,9 @@ import {
   reportDataOf,
 } from '@vorta/attestation'
 import { simulatedQuoteProvider } from '@vorta/attestation/providers/simulated'
+import { encodeRaTlsClaims, raTlsReportData } from '@vorta/attestation/ra-tls/claims'
+import type { QuotedClaims } from '@vorta/attestation/ra-tls/issue'
+import { createRecipient } from '@vorta/attestation/sealing/recipient'
 import { simulatedCollateral } from '@vorta/attestation/simulated/collateral'
 import {
   type Canonical,
@@ -36,7 +39,11 @@ export const testMeasurement = new Uint8Array(32).fill(0x5a)
 
 export type TestEnclave = ReturnType<typeof makeEnclave>
 
-export function makeEnclave(clock: Clock, measurement: Uint8Array = testMeasurement) {
+export function makeEnclave(
+  clock: Clock,
+  measurement: Uint8Array = testMeasurement,
+  platformId: Uint8Array = new Uint8Array(16).fill(3),
+) {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const spki = own(publicKey.export({ type: 'spki', format: 'der' }))
   const signer = {
@@ -44,8 +51,10 @@ export function makeEnclave(clock: Clock, measurement: Uint8Array = testMeasurem
     sign: (data: Uint8Array) =>
       own(sign('sha256', data, { key: privateKey, dsaEncoding: 'ieee-p1363' })),
   }
+  // The half that opens what is sealed to it; a real enclave's opening is tested there.
+  const recipient = createRecipient()
   const provider = simulatedQuoteProvider({
-    platformId: new Uint8Array(16).fill(3),
+    platformId,
     measurement,
     now: clock.now,
   })
@@ -55,13 +64,23 @@ export function makeEnclave(clock: Clock, measurement: Uint8Array = testMeasurem
       purpose: enclaveKeyPurpose,
       spki: toBase64(spki),
       nonce: toHex(nonce),
+      hpke: toBase64((await recipient).publicKey),
     }
-    return { claims, quote: await provider.quote(reportDataOf(nodeCrypto, claims)) }
+    const { quote } = await provider.quote(reportDataOf(nodeCrypto, claims))
+    return { claims, quote }
   }
 
   return {
     spki,
     attest,
+
+    /** Its word for a TLS key of its host, and the identity that it opens a connection by. */
+    vouch: async (hostKey: Uint8Array, nonce: Uint8Array): Promise<QuotedClaims> => {
+      const key = { spki: hostKey, nonce, holder: 'host' } as const
+      const claims = encodeRaTlsClaims(nodeCrypto, key)
+      return { claims, ...(await provider.quote(raTlsReportData(nodeCrypto, claims))) }
+    },
+    identity: { measurement: toHex(measurement), ppid: toHex(platformId) },
 
     /** Evidence as it stands in a receipt. */
     evidence: async (nonce = new Uint8Array(32)): Promise<Evidence> => {

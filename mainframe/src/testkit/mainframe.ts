@@ -11,6 +11,7 @@ import {
   fromConnectError,
   JobService,
   LogService,
+  PolicyService,
   ReceiptService,
 } from '@vorta/api'
 import { digestOf, toHex, type VortaError } from '@vorta/core'
@@ -25,7 +26,11 @@ const enclave = resolve(import.meta.dirname, '../../../enclave/src/main.ts')
 
 export type TestMainframe = Awaited<ReturnType<typeof openMainframe>>
 
-export async function openMainframe(folder = temporaryFolder()) {
+/** `attestation` adds to that section of the configuration. */
+export async function openMainframe(
+  folder = temporaryFolder(),
+  attestation: Readonly<Record<string, unknown>> = {},
+) {
   const policyFile = join(folder, 'policy.yaml')
   writeFileSync(
     policyFile,
@@ -35,7 +40,7 @@ export async function openMainframe(folder = temporaryFolder()) {
     JSON.stringify({
       listen: '127.0.0.1:0',
       dataFolder: folder,
-      attestation: { policyFile, enclave },
+      attestation: { policyFile, enclave, ...attestation },
       transparencyLog: { origin: 'log.test/whole' },
       log: { level: 'silent' },
     }),
@@ -63,6 +68,7 @@ export async function openMainframe(folder = temporaryFolder()) {
       cluster: createClient(ClusterService, transport),
       receipts: createClient(ReceiptService, transport),
       log: createClient(LogService, transport),
+      policies: createClient(PolicyService, transport),
     }
   }
   const admin = as(token('admin'))

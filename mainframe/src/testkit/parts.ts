@@ -14,7 +14,17 @@ import {
   TeeCapabilitiesSchema,
   WorkerUsageSchema,
 } from '@vorta/api'
-import { digestOf, fakeClock, systemRandom, utf8, type VortaError } from '@vorta/core'
+import {
+  type Canonical,
+  canonicalBytes,
+  digestOf,
+  fakeClock,
+  own,
+  systemRandom,
+  toHex,
+  utf8,
+  type VortaError,
+} from '@vorta/core'
 import { nodeCrypto } from '@vorta/core/crypto-node'
 import { createLogger } from '@vorta/core/log'
 import { openArtifactStore } from '../artifacts/artifact-store.ts'
@@ -29,10 +39,13 @@ import { createMetrics } from '../metrics.ts'
 import type { EventRecord } from '../records.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import { testConnection } from './connection.ts'
-import { makeEnclave } from './enclave.ts'
+import { makeEnclave, type TestEnclave } from './enclave.ts'
 
 export const testFiles = ['verification key', 'public inputs', 'proof'].map((text) => utf8(text))
 const [verificationKey, publicInputs, proof] = testFiles.map((bytes) => digestOf(nodeCrypto, bytes))
+
+/** How long a job waits for its key here. */
+export const keyTimeoutMs = 60_000
 
 export type SpecInit = MessageInitShape<typeof JobSpecSchema>
 
@@ -79,7 +92,18 @@ export async function openParts(
   // Keeps what passes; nobody reads the subscription itself.
   const watch = bus.subscribe((event) => events.push(event) < 0, 1)
   const workers = new Map<string, ClusterWorker>()
-  const cluster = { get: (id: string) => workers.get(id), all: () => [...workers.values()] }
+  const enclaves = new Map<string, TestEnclave>()
+  const cluster = {
+    get: (id: string) => workers.get(id),
+    all: () => [...workers.values()],
+    challenge: async ({ id }: ClusterWorker, nonce: Uint8Array) => {
+      const { spki, evidence: make } = enclaves.get(id) as TestEnclave
+      const evidence = canonicalBytes((await make(own(nonce))) as Canonical)
+      const sha256 = toHex(nodeCrypto.sha256(evidence))
+      const record = { sha256, evidence, worker: id, appraisedAt: clock.now(), appraisal: '{}' }
+      return { record, spki }
+    },
+  }
   const fatal = (error: VortaError) => void faults.push(error)
 
   const table = new JobTable({ store, epoch, bus, clock, metrics, fatal })
@@ -90,6 +114,7 @@ export async function openParts(
     artifacts,
     transparencyLog: logWriter,
     logIdentity,
+    keyTimeoutMs,
     crypto: nodeCrypto,
     clock,
     random: systemRandom,
@@ -126,8 +151,7 @@ export async function openParts(
     },
 
     /** A worker with an accepted enclave, ready for jobs. */
-    join: async (id: string, slots = 8) => {
-      const enclave = makeEnclave(clock)
+    join: async (id: string, slots = 8, enclave = makeEnclave(clock)) => {
       const connection = testConnection()
       const evidence = await enclave.evidence()
       const sha256 = evidence.claims.nonce.replace(/^../, slots.toString(16).padStart(2, '0'))
@@ -153,6 +177,7 @@ export async function openParts(
         slots,
       })
       workers.set(id, worker)
+      enclaves.set(id, enclave)
       await table.commit([{ kind: 'put-worker', worker: worker.record }])
       engine.scheduling.capacityChanged()
       return { worker, connection, enclave }

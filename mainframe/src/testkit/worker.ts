@@ -2,13 +2,17 @@
 // as a test bids it. Everything on the wire is real.
 
 import { once } from 'node:events'
-import { request } from 'node:http'
-import { createServer as createHttp2 } from 'node:http2'
+import { type IncomingMessage, request } from 'node:http'
+import { createServer as createHttp2, performServerHandshake } from 'node:http2'
 import { type AddressInfo, connect, createServer as createTcp, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { ServiceImpl } from '@connectrpc/connect'
 import { connectNodeAdapter } from '@connectrpc/connect-node'
 import { type WorkerService as Service, toConnectError, WorkerService } from '@vorta/api'
-import { type Canonical, canonicalBytes, fail } from '@vorta/core'
+import { openChannel } from '@vorta/attestation/ra-tls/channel'
+import { createRaTlsKey, issueCertificate } from '@vorta/attestation/ra-tls/issue'
+import { hearVerdict } from '@vorta/attestation/ra-tls/verdict'
+import { type Canonical, canonicalBytes, fail, fromHex, systemClock } from '@vorta/core'
 import { workerPath, workerProtocol } from '../server/upgrade.ts'
 import type { TestEnclave } from './enclave.ts'
 
@@ -41,7 +45,13 @@ export async function serveWorker(impl: WorkerImpl) {
 }
 
 /** Joins a running mainframe, as a worker does: through the door, and then with the roles reversed. */
-export async function joinMainframe(url: string, joinToken: string, impl: WorkerImpl, id = 'w1') {
+export async function joinMainframe(
+  url: string,
+  joinToken: string,
+  impl: WorkerImpl,
+  enclave: TestEnclave,
+  id = 'w1',
+) {
   const { hostname, port } = new URL(url)
   const call = request({
     host: hostname,
@@ -55,11 +65,30 @@ export async function joinMainframe(url: string, joinToken: string, impl: Worker
       'vorta-worker-id': id,
     },
   }).end()
-  const [, socket, head] = (await once(call, 'upgrade')) as [unknown, Socket, Buffer]
+  const [{ headers }, socket, head] = (await once(call, 'upgrade')) as [
+    IncomingMessage,
+    Socket,
+    Buffer,
+  ]
   socket.on('error', () => socket.destroy())
   if (head.length > 0) socket.unshift(head)
-  serverOf(impl).emit('connection', socket)
-  return { closed: closedOf(socket) }
+  const nonce = fromHex(String(headers['vorta-nonce'])) ?? new Uint8Array()
+  const channel = await openWorkerEnd(socket, nonce, enclave)
+  const server = serverOf(impl)
+  performServerHandshake(channel).on('stream', (...stream) => server.emit('stream', ...stream))
+  return { closed: closedOf(channel) }
+}
+
+/** The worker's end of RA-TLS, up to the mainframe's verdict. */
+export async function openWorkerEnd(stream: Duplex, nonce: Uint8Array, enclave: TestEnclave) {
+  const key = createRaTlsKey()
+  const evidence = await enclave.vouch(key.spki, nonce)
+  const now = systemClock.now()
+  const identity = issueCertificate({ key, commonName: 'w1', evidence, now, lifetime: 60_000 })
+  const signal = AbortSignal.timeout(10_000)
+  const { socket } = await openChannel(stream, { ...identity, role: 'client', signal })
+  await hearVerdict(socket, signal)
+  return socket
 }
 
 /** However it ends: a reset is an end as well. */
