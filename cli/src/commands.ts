@@ -20,6 +20,7 @@ export const commands: Readonly<Record<string, Entry>> = {
     stop: () => import('./commands/job-stop.ts'),
     explain: () => import('./commands/job-explain.ts'),
     receipt: () => import('./commands/job-receipt.ts'),
+    release: () => import('./commands/job-release.ts'),
   },
   worker: {
     list: () => import('./commands/worker-list.ts'),
@@ -32,9 +33,35 @@ export const commands: Readonly<Record<string, Entry>> = {
   proof: {
     verify: () => import('./commands/proof-verify.ts'),
   },
+  mainframe: {
+    verify: () => import('./commands/mainframe-verify.ts'),
+  },
   quote: {
     inspect: () => import('./commands/quote-inspect.ts'),
     verify: () => import('./commands/quote-verify.ts'),
+  },
+  collateral: {
+    fetch: () => import('./commands/collateral-fetch.ts'),
+    show: () => import('./commands/collateral-show.ts'),
+    verify: () => import('./commands/collateral-verify.ts'),
+    import: () => import('./commands/collateral-import.ts'),
+    export: () => import('./commands/collateral-export.ts'),
+  },
+  measure: () => import('./commands/measure.ts'),
+  sigstruct: {
+    view: () => import('./commands/sigstruct-view.ts'),
+    verify: () => import('./commands/sigstruct-verify.ts'),
+  },
+  policy: {
+    check: () => import('./commands/policy-check.ts'),
+    replay: () => import('./commands/policy-replay.ts'),
+  },
+  attestation: {
+    challenge: () => import('./commands/attestation-challenge.ts'),
+    appraise: () => import('./commands/attestation-appraise.ts'),
+    get: () => import('./commands/attestation-get.ts'),
+    list: () => import('./commands/attestation-list.ts'),
+    verify: () => import('./commands/attestation-verify.ts'),
   },
   log: {
     checkpoint: () => import('./commands/log-checkpoint.ts'),
@@ -60,7 +87,12 @@ export const groups: Readonly<Record<string, string>> = {
   worker: 'look at workers',
   receipt: 'verify and read receipts, offline',
   proof: 'verify proofs, offline',
+  mainframe: 'have the mainframe prove what it is',
   quote: 'verify and dissect attestation quotes, offline',
+  collateral: "fetch, check and carry Intel's collateral",
+  sigstruct: 'verify and dissect the signatures of SGX enclaves, offline',
+  policy: 'check attestation policies, and try them on all that is stored',
+  attestation: 'have evidence appraised, and check signed results',
   log: 'check the transparency log',
   context: 'remember endpoints and where their tokens are',
 }

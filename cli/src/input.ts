@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { open, readFile, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { type Bytes, concat, fail, own } from '@vorta/core'
+import { type Bytes, concat, digestOf, fail, own } from '@vorta/core'
+import { nodeCrypto } from '@vorta/core/crypto-node'
 import type { Io } from './io.ts'
 
 /** Largest document read into memory where a command names no limit of its own. */
@@ -53,6 +54,16 @@ export type Source = {
   readonly size: number
   readonly read: (offset: number) => AsyncIterable<Uint8Array>
 }
+
+/** Bytes made here as a source. */
+export const bytesSource = (bytes: Uint8Array, label: string): Source => ({
+  label,
+  digest: digestOf(nodeCrypto, bytes),
+  size: bytes.length,
+  read: async function* (offset) {
+    yield bytes.subarray(offset)
+  },
+})
 
 /** A file of any size as a source; only its hash is taken now. Throws FILE_UNREADABLE. */
 export async function fileSource(io: Io, path: string, label: string): Promise<Source> {

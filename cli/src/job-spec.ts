@@ -4,8 +4,9 @@
 import { dirname, resolve } from 'node:path'
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { durationFromMs } from '@bufbuild/protobuf/wkt'
-import { type JobSpec, JobSpecSchema } from '@vorta/api'
-import { digestPattern, fail, fromUtf8, idPattern, parseJson } from '@vorta/core'
+import { canonicalSpec, type JobSpec, JobSpecSchema } from '@vorta/api'
+import { digestPattern, fail, fromUtf8, idPattern, parseJson, toHex } from '@vorta/core'
+import { nodeCrypto } from '@vorta/core/crypto-node'
 import {
   array,
   byteSize,
@@ -19,8 +20,10 @@ import {
   string,
 } from '@vorta/core/decode'
 import { parseDocument } from 'yaml'
-import { fileSource, readInput, type Source } from './input.ts'
+import type { ContentKey } from './content-keys.ts'
+import { bytesSource, fileSource, readInput, type Source } from './input.ts'
 import type { Io } from './io.ts'
+import { createSealing } from './sealing.ts'
 
 // Digests stand for all data: a longer spec is a mistake.
 const maxSpecBytes = 65_536
@@ -58,6 +61,8 @@ export type Overrides = {
   readonly proof?: string
   readonly vk?: string
   readonly public?: string
+  /** Which of the three are to be sealed. */
+  readonly seal?: readonly string[]
 }
 
 export type PreparedSpec = {
@@ -65,7 +70,11 @@ export type PreparedSpec = {
   readonly spec: JobSpec
   /** What the spec refers to and the server may not have yet. */
   readonly sources: readonly Source[]
+  /** Present where inputs were sealed. */
+  readonly contentKey?: Omit<ContentKey, 'releases'>
 }
+
+type InputOption = 'vk' | 'public' | 'proof'
 
 /** Reads a spec and hashes what it names. Throws INVALID_JOB_SPEC or FILE_UNREADABLE. */
 export async function prepareSpec(
@@ -76,9 +85,10 @@ export async function prepareSpec(
   const file = await readSpec(io, path)
   const folder = path === '-' ? io.cwd : dirname(resolve(io.cwd, path))
   const sources: Source[] = []
+  const sealing = overrides.seal && createSealing(io, overrides.seal)
   const digest = async (
     field: 'verificationKey' | 'publicInputs' | 'proof',
-    option: keyof Overrides,
+    option: InputOption,
   ): Promise<string> => {
     const named = file.proof[field]
     const given = overrides[option] ?? (named === undefined ? undefined : resolved(folder, named))
@@ -87,8 +97,14 @@ export async function prepareSpec(
         hints: [`name it in the spec, or give --${option} FILE`],
       })
     }
-    if (digestPattern.test(given)) return given
-    const source = await fileSource(io, given, field)
+    const seal = sealing?.options.has(option) ? sealing.seal : undefined
+    if (digestPattern.test(given)) {
+      if (!seal) return given
+      throw fail('USAGE', `--seal ${option}: the spec names it by digest: there is no file to seal`)
+    }
+    const source = seal
+      ? bytesSource(await seal(field, given), `sealed ${field}`)
+      : await fileSource(io, given, field)
     sources.push(source)
     return source.digest
   }
@@ -101,11 +117,15 @@ export async function prepareSpec(
     publicInputs: await digest('publicInputs', 'public'),
     proof: await digest('proof', 'proof'),
   }
-  return {
-    label: file.name ?? '',
-    spec: create(JobSpecSchema, { work: { case: 'proof', value: proof }, ...rest(file) }),
-    sources,
-  }
+  const spec = create(JobSpecSchema, {
+    work: { case: 'proof', value: proof },
+    ...rest(file),
+    ...(sealing && { sealed: sealing.inSpec() }),
+  })
+  const prepared = { label: file.name ?? '', spec, sources }
+  if (!sealing) return prepared
+  const sha256 = toHex(nodeCrypto.sha256(canonicalSpec(spec)))
+  return { ...prepared, contentKey: { ...sealing.key, spec: sha256 } }
 }
 
 const resolved = (folder: string, named: string): string =>

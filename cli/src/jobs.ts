@@ -106,6 +106,7 @@ function jobDetails({ paint }: Ui, job: Job): string {
   return details(paint, [
     ['name', job.name, 'strong'],
     ['state', stateName(job.state), stateTone(job.state)],
+    ['waiting', job.conditions.map(({ message }) => message).join('; '), 'attention'],
     ['verdict', verdict, verdictTone(job)],
     ['tee', tierText(job.tee), tierTone(job)],
     ['worker', idOf(job.worker)],
@@ -114,6 +115,7 @@ function jobDetails({ paint }: Ui, job: Job): string {
     ['error', job.errorCode ? `${job.errorCode}: ${job.errorMessage}` : '', 'failed'],
     ['hint', job.errorHint],
     ['proof', proof ? `${proof.system} ${proof.curve} (${proof.encoding})` : ''],
+    ['sealed', job.spec?.sealed?.inputs.join(', ') ?? ''],
     ['spec', `sha256:${job.specSha256}`],
     ['uid', job.uid],
     ['created', timeText(job.createTime)],

@@ -78,12 +78,12 @@ export async function monitor(
   ui: Ui,
   server: Server,
   name: string,
-  signal?: AbortSignal,
+  watch: Omit<Monitor, 'onEvent'> = {},
 ): Promise<Job> {
   let unplaceable = false
   let explained: Promise<void> | undefined
   const job = await follow(ui, server, name, {
-    ...(signal ? { signal } : {}),
+    ...watch,
     onEvent: (event) => {
       const clock = timeText(event.time).slice(11, 19)
       ui.say(`==> ${clock} ${ui.talk(stateTone(event.state), event.type)}: ${event.message}`)

@@ -1,6 +1,7 @@
 // The connection to a mainframe: one HTTP/2 session, a client for each service,
 // errors in our own words. HTTP/2 also without TLS, for uploads are streams.
 
+import { setTimeout as pause } from 'node:timers/promises'
 import {
   type Client,
   Code,
@@ -12,10 +13,13 @@ import {
 import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node'
 import {
   ArtifactService,
+  AttestationService,
   ClusterService,
   fromConnectError,
   JobService,
+  KeyReleaseService,
   LogService,
+  PolicyService,
   ReceiptService,
 } from '@vorta/api'
 import { fail, VortaError } from '@vorta/core'
@@ -27,9 +31,12 @@ export type Server = {
   readonly transport: Transport
   readonly jobs: Client<typeof JobService>
   readonly artifacts: Client<typeof ArtifactService>
+  readonly attestation: Client<typeof AttestationService>
   readonly cluster: Client<typeof ClusterService>
   readonly receipts: Client<typeof ReceiptService>
+  readonly releases: Client<typeof KeyReleaseService>
   readonly log: Client<typeof LogService>
+  readonly policies: Client<typeof PolicyService>
 }
 
 /** For single calls; streams last as long as they last. */
@@ -66,9 +73,12 @@ export async function withServer<T>(
       transport,
       jobs: createClient(JobService, transport),
       artifacts: createClient(ArtifactService, transport),
+      attestation: createClient(AttestationService, transport),
       cluster: createClient(ClusterService, transport),
       receipts: createClient(ReceiptService, transport),
+      releases: createClient(KeyReleaseService, transport),
       log: createClient(LogService, transport),
+      policies: createClient(PolicyService, transport),
     })
   } catch (thrown) {
     throw explain(thrown, target)
@@ -84,6 +94,22 @@ const bearer =
     request.header.set('authorization', `Bearer ${token}`)
     return next(request)
   }
+
+// Calls that are repeated are such that a second time changes nothing.
+const tries = 3
+const retryAfterMs = 200
+
+/** Makes a call that is safe to repeat, and repeats it where the connection broke. */
+export async function repeated<T>(call: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await call()
+    } catch (thrown) {
+      if (attempt === tries || !isDisconnect(thrown)) throw thrown
+      await pause(attempt * retryAfterMs)
+    }
+  }
+}
 
 /** The server is gone or going, as opposed to having refused. Safe to try again. */
 export function isDisconnect(thrown: unknown): boolean {

@@ -34,7 +34,7 @@ export async function stay(ui: Ui, server: Server, name: string): Promise<Job | 
     )
   })
   try {
-    return await monitor(ui, server, name, abort.signal)
+    return await monitor(ui, server, name, { signal: abort.signal })
   } catch (thrown) {
     if (!abort.signal.aborted) throw thrown
     ui.say(`The job lives on. next: vorta-cli job watch ${idOf(name)}`)

@@ -1,13 +1,13 @@
 // What `submit` and `run` share: spec, upload, CreateJob.
 
 import { randomUUID } from 'node:crypto'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Job, PlacementReport } from '@vorta/api'
 import { fail } from '@vorta/core'
 import type { Options, Values } from './command.ts'
+import { writeContentKey } from './content-keys.ts'
 import { prepareSpec } from './job-spec.ts'
 import { idOf } from './jobs.ts'
-import { isDisconnect, type Server } from './server.ts'
+import { repeated, type Server } from './server.ts'
 import type { Ui } from './ui.ts'
 import { upload } from './upload.ts'
 
@@ -19,11 +19,16 @@ export const specOptions = {
   'job-id': { type: 'string', value: 'ID', summary: 'id of the job; else the server makes one' },
 } as const satisfies Options
 
-type SpecValues = Values<typeof specOptions>
+export const sealOptions = {
+  seal: {
+    type: 'string',
+    value: 'INPUT',
+    multiple: true,
+    summary: 'encrypt proof, public or vk so that only the enclave can read it',
+  },
+} as const satisfies Options
 
-// CreateJob carries a request id, so that to repeat it cannot make a second job.
-const createTries = 3
-const retryAfterMs = 200
+type SpecValues = Values<typeof specOptions & typeof sealOptions>
 
 /** Submits a job, or with `validateOnly` only places it on paper. */
 export async function submit(
@@ -38,21 +43,15 @@ export async function submit(
       hints: ['try --job-spec jobs/example_job.json --proof artifacts/proof.bin'],
     })
   }
-  const { label, spec, sources } = await prepareSpec(ui.io, path, values)
+  const { label, spec, sources, contentKey } = await prepareSpec(ui.io, path, values)
+  if (contentKey && !validateOnly) {
+    // Before the job exists: a job whose key is lost can never run.
+    await writeContentKey(ui.io, { ...contentKey, releases: 0 })
+  }
   if (!validateOnly) await upload(ui, server, sources)
   const request = { jobId: values['job-id'] ?? '', spec, requestId: randomUUID(), validateOnly }
-  const { job, placement } = await create(server, request)
+  // It carries a request id, so that to repeat it cannot make a second job.
+  const { job, placement } = await repeated(() => server.jobs.createJob(request))
   if (job && !validateOnly) ui.step('Submitted', `${label ? `${label} as ` : ''}${idOf(job.name)}`)
   return { job, placement }
-}
-
-async function create(server: Server, request: Parameters<Server['jobs']['createJob']>[0]) {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await server.jobs.createJob(request)
-    } catch (thrown) {
-      if (attempt === createTries || !isDisconnect(thrown)) throw thrown
-      await pause(attempt * retryAfterMs)
-    }
-  }
 }

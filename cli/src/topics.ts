@@ -21,7 +21,7 @@ const environment: readonly (readonly string[])[] = [
   ['VORTA_TOKEN', 'the bearer token itself'],
   ['VORTA_CONTEXT', 'context to use; --context goes before it'],
   ['XDG_CONFIG_HOME', 'where vorta/config.yaml is; default ~/.config'],
-  ['XDG_STATE_HOME', 'where vorta/ keeps the checkpoints seen; default ~/.local/state'],
+  ['XDG_STATE_HOME', 'where vorta/ keeps logs seen and sealing keys; default ~/.local/state'],
   ['NO_COLOR', 'any value turns colour off; so does TERM=dumb'],
   ['NODE_EXTRA_CA_CERTS', 'PEM file of further CAs for https endpoints'],
 ]

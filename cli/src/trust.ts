@@ -49,13 +49,19 @@ export function momentOf(io: Io, text: string | undefined): number {
  * simulated kind unless it is Intel's own: no other key proves Intel's hardware.
  */
 export async function anchorsOf(io: Io, root: string | undefined): Promise<readonly TrustAnchor[]> {
-  const known = [intelAnchor, simulatedAnchor]
-  if (root === undefined) return known
-  const pem = fromUtf8(await readInput(io, root)) ?? ''
-  return isIntelRoot(pem)
-    ? known
-    : [...known, anchorFromPem('simulated', `${root} (given by --root)`, pem)]
+  if (root === undefined) return knownAnchors
+  return withRoot(fromUtf8(await readInput(io, root)) ?? '', `${root} (given by --root)`)
 }
+
+const knownAnchors: readonly TrustAnchor[] = [intelAnchor, simulatedAnchor]
+
+/** These roots and one more. Throws ANCHOR_INVALID, CHAIN_FORMAT, DER or CERT_FORMAT. */
+export const withRoot = (
+  pem: string,
+  name: string,
+  anchors: readonly TrustAnchor[] = knownAnchors,
+): readonly TrustAnchor[] =>
+  isIntelRoot(pem) ? anchors : [...anchors, anchorFromPem('simulated', name, pem)]
 
 function isIntelRoot(pem: string): boolean {
   try {
@@ -66,13 +72,14 @@ function isIntelRoot(pem: string): boolean {
   }
 }
 
-const enclaveEntry = installed('enclave/src/main.ts')
-
-/** Measurement, in hex, of the enclave in this installation; undefined where there is none. */
-export async function ownMeasurement(): Promise<string | undefined> {
-  if (!existsSync(enclaveEntry)) return undefined
+/** Measurement, in hex, of a program of this installation; undefined where there is none. */
+export async function ownMeasurement(
+  program: 'enclave/src/main.ts' | 'mainframe/src/main.ts' = 'enclave/src/main.ts',
+): Promise<string | undefined> {
+  const entry = installed(program)
+  if (!existsSync(entry)) return undefined
   const { measureProgram } = await import('@vorta/attestation/measurement/files')
-  return Buffer.from(measureProgram(enclaveEntry).measurement).toString('hex')
+  return Buffer.from(measureProgram(entry).measurement).toString('hex')
 }
 
 /** The policy where none is given: hardware, default statuses, and these enclaves only. */
@@ -81,7 +88,7 @@ export function defaultPolicy(simulated: boolean, measurements: readonly string[
 }
 
 /** A whole policy, or the part of it about enclaves alone, as a mainframe's policy file is. */
-const eitherPolicy: Decoder<ReceiptPolicy> = (value) =>
+export const eitherPolicy: Decoder<ReceiptPolicy> = (value) =>
   typeof value === 'object' && value !== null && 'attestation' in value
     ? receiptPolicyDecoder(value)
     : { attestation: policyDecoder(value) }

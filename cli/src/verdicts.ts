@@ -27,6 +27,11 @@ export function checkLines(paint: Paint, checks: readonly Check[]): string {
 export const simulatedNotice = (paint: Paint): string =>
   paint('simulated', 'SIMULATED: no hardware vouches for this; it proves nothing about hardware')
 
+const bytesAsHex = (_: string, member: unknown): unknown =>
+  member instanceof Uint8Array ? toHex(member) : member
+
 /** Pretty JSON of verified facts; byte strings become hex. */
-export const verdictJson = (value: unknown): string =>
-  JSON.stringify(value, (_, member) => (member instanceof Uint8Array ? toHex(member) : member), 2)
+export const verdictJson = (value: unknown): string => JSON.stringify(value, bytesAsHex, 2)
+
+/** The same on one line. */
+export const verdictLine = (value: unknown): string => JSON.stringify(value, bytesAsHex)

@@ -39,6 +39,21 @@ const proofsText = ({ tee }: Worker): string =>
     })
     .join(', ')
 
+/** When its TCB stops being accepted; a question mark where the day is an estimate. */
+const untilText = ({ forecast }: Worker): string =>
+  forecast?.deadline ? `${timeText(forecast.deadline)}${forecast.estimated ? '?' : ''}` : ''
+
+const untilTone = ({ forecast }: Worker): Tone | undefined =>
+  forecast?.deadline && (forecast.estimated ? 'attention' : 'failed')
+
+const lacksText = ({ forecast }: Worker): string =>
+  (forecast?.shortfalls ?? [])
+    .map(({ part, component, name, have, need }) => {
+      const which = component > 0 ? `${part} ${component}` : part
+      return `${which}${name ? ` (${name})` : ''} ${have}<${need}`
+    })
+    .join(', ')
+
 export const workerView = (now: number): ListView<Worker> => ({
   name: ({ name }) => name,
   columns: [
@@ -51,6 +66,8 @@ export const workerView = (now: number): ListView<Worker> => ({
     { header: 'EPC FREE', cell: ({ usage }) => freeText(usage?.epcFreeBytes), right: true },
     { header: 'MEM FREE', cell: ({ usage }) => freeText(usage?.memoryFreeBytes), right: true },
     { header: 'SEEN', cell: ({ heartbeatTime }) => age(now, heartbeatTime), right: true },
+    { header: 'TCB UNTIL', cell: untilText, tone: untilTone, wide: true },
+    { header: 'LACKS', cell: lacksText, wide: true },
     { header: 'MEASUREMENT', cell: ({ tee }) => tee?.measurement.slice(0, 16) ?? '', wide: true },
     { header: 'PROOFS', cell: proofsText, wide: true },
     { header: 'DONE', cell: ({ succeeded }) => String(succeeded), right: true, wide: true },
@@ -73,6 +90,9 @@ export function workerDetails({ paint, io }: Ui, worker: Worker): string {
     ['tcb status', attestation?.tcbStatus ?? ''],
     ['attestation', acceptedText(worker), acceptedTone(worker)],
     ['evidence', attestation ? `attestations/${attestation.evidenceSha256}` : ''],
+    ['tcb until', untilText(worker), untilTone(worker)],
+    ['lacks', lacksText(worker)],
+    ['cordoned', worker.cordonReason, 'attention'],
     ['renew before', timeText(attestation?.expireTime)],
     ['measurement', tee?.measurement ?? ''],
     ['proofs', proofsText(worker)],

@@ -6,6 +6,7 @@ import {
   AttestationService,
   ClusterService,
   JobService,
+  KeyReleaseService,
   LogService,
   ReceiptService,
 } from '@vorta/api'
@@ -17,7 +18,15 @@ import { plain } from '../messages.ts'
 import { untimed, withServer } from '../server.ts'
 
 const methods = new Map(
-  [JobService, ArtifactService, ClusterService, AttestationService, ReceiptService, LogService]
+  [
+    JobService,
+    ArtifactService,
+    ClusterService,
+    AttestationService,
+    ReceiptService,
+    LogService,
+    KeyReleaseService,
+  ]
     .flatMap((service) => service.methods)
     .map((method) => [`${method.parent.name}/${method.name}`, method as DescMethod]),
 )

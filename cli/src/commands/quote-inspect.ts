@@ -4,6 +4,7 @@ import { parseQuote, type SgxReport } from '@vorta/attestation'
 import { fromUtf8, toHex } from '@vorta/core'
 import { command as define, verdictOptions } from '../command.ts'
 import { details } from '../output.ts'
+import { tdPairs } from '../quote-text.ts'
 import { readQuote } from '../quotes.ts'
 import { verdictJson } from '../verdicts.ts'
 
@@ -24,8 +25,8 @@ export const command = define({
       details(ui.paint, [
         ['status', 'UNVERIFIED: nothing below was checked', 'attention'],
         ['quote', `version ${parsed.version}, ${parsed.tee}, ${quote.length} bytes`],
-        ...reportPairs('enclave', parsed.report),
-        ['report data', toHex(parsed.report.reportData)],
+        ...(parsed.tee === 'sgx' ? reportPairs('enclave', parsed.report) : tdPairs(parsed.report)),
+        ['report data', toHex(parsed.reportData)],
         ['attestation key x', toHex(parsed.attestationKey.x)],
         ['attestation key y', toHex(parsed.attestationKey.y)],
         ['signature', toHex(parsed.signature)],

@@ -3,7 +3,7 @@
 import { parseQuote } from '@vorta/attestation'
 import { fromBase64, toHex } from '@vorta/core'
 import { nodeCrypto } from '@vorta/core/crypto-node'
-import { decodeReceipt, decodeStatement, evidenceDigest } from '@vorta/receipt'
+import { decodeReceipt, decodeStatement, evidenceDigest, sealedText } from '@vorta/receipt'
 import { command as define, verdictOptions } from '../command.ts'
 import { readInput } from '../input.ts'
 import { details } from '../output.ts'
@@ -22,7 +22,8 @@ export const command = define({
       ui.print(verdictJson({ verified: false, statement, quote, ...receipt }))
       return 0
     }
-    const { job, attempt, spec, enclave, startedOn, finishedOn, trace, proof } = statement.predicate
+    const { predicate } = statement
+    const { job, attempt, spec, enclave, startedOn, finishedOn, trace, proof, sealed } = predicate
     const simulated = enclave.kind === 'simulated'
     ui.print(
       details(ui.paint, [
@@ -30,13 +31,14 @@ export const command = define({
         ['job', `${job.name} (${job.uid}), attempt ${attempt.number}`],
         ['spec', `sha256:${spec}`],
         ['enclave', simulated ? 'SIMULATED' : enclave.kind, simulated ? 'simulated' : undefined],
-        ['measurement', quote.report.mrenclave],
+        ['measurement', quote.tee === 'sgx' ? quote.report.mrenclave : quote.report.mrtd],
         ['evidence', evidenceDigest(nodeCrypto, receipt.evidence)],
         ['proof system', `${proof.system} ${proof.curve} (${proof.encoding})`],
         ['verifier', `${proof.verifier.name} ${proof.verifier.version}`],
         ['verification key', `sha256:${proof.verificationKey}`],
         ['public inputs', `sha256:${proof.publicInputs}`],
         ['proof', `sha256:${proof.proof}`],
+        ['sealed inputs', sealed ? sealedText(sealed) : ''],
         ['verdict', proof.code === undefined ? proof.verdict : `${proof.verdict} (${proof.code})`],
         ['started', startedOn],
         ['finished', finishedOn],
@@ -44,7 +46,7 @@ export const command = define({
         ['outputs', statement.subject.map(({ name }) => name).join(', ')],
         ['log', `${receipt.log.origin}, entry ${receipt.log.index} at ${receipt.log.time}`],
         ['signed by', receipt.envelope.signatures.map(({ keyid }) => keyid).join(', ')],
-        ['report data', toHex(quote.report.reportData.subarray(0, 32))],
+        ['report data', toHex(quote.reportData.subarray(0, 32))],
       ]),
     )
     ui.say(`next: vorta-cli receipt verify ${path}`)

@@ -8,17 +8,22 @@ import { plain } from '../messages.ts'
 import { monitor } from '../monitor.ts'
 import { chosen, document } from '../output.ts'
 import { printReport, sayUnschedulable } from '../placement.ts'
+import { monitorReleasing, releaseChoice, releaseOptions } from '../release.ts'
 import { withServer } from '../server.ts'
-import { specOptions, submit } from '../submit.ts'
+import { sealOptions, specOptions, submit } from '../submit.ts'
 
 export const command = define({
   summary: 'submit a job',
-  description:
-    'Uploads what the server does not have yet, then submits. The job runs by itself; its\nname is printed on stdout.',
+  description: `Uploads what the server does not have yet, then submits. The job runs by itself; its name is
+printed on stdout. With --seal, inputs are encrypted here, and their key is released only to an
+enclave that this command has verified and that --policy accepts: with --wait each time one asks,
+otherwise by \`vorta-cli job release\`.`,
   options: {
     ...specOptions,
+    ...sealOptions,
     'dry-run': { type: 'boolean', summary: 'only check the spec and say where it would run' },
     wait: { type: 'boolean', summary: 'return when the job has ended' },
+    ...releaseOptions,
     ...itemOptions,
     ...connectionOptions,
   },
@@ -26,11 +31,14 @@ export const command = define({
   examples: [
     'submit --job-spec jobs/example_job.json --proof artifacts/proof.bin',
     'submit --job-spec job.yaml --dry-run',
+    'submit --job-spec job.yaml --seal proof --seal public --policy policy.yaml --wait',
     'job watch "$(vorta-cli submit --job-spec job.json -q)"',
   ],
   run: (ui, values) =>
     withServer(ui, values, async (server) => {
       const dryRun = values['dry-run'] ?? false
+      // Read first: a wrong policy is found before anything is uploaded.
+      const choice = values.seal && values.wait ? await releaseChoice(ui, values) : undefined
       const { job, placement } = await submit(ui, server, values, dryRun)
       if (dryRun) {
         if (placement) {
@@ -45,14 +53,16 @@ export const command = define({
       }
       if (!job) return exitCodes.ok
       if (values.wait) {
-        const ended = await monitor(ui, server, job.name)
+        const ended = choice
+          ? await monitorReleasing(ui, server, job.name, choice)
+          : await monitor(ui, server, job.name)
         printJob(ui, values, ended)
         return exitCodeOfJob(ended)
       }
       // What a script wants of a submission is the name.
       if (chosen(values, 'name') === 'name') ui.print(job.name)
       else printJob(ui, values, job)
-      ui.say(`next: vorta-cli job watch ${idOf(job.name)}`)
+      ui.say(`next: vorta-cli job ${values.seal ? 'release' : 'watch'} ${idOf(job.name)}`)
       return exitCodes.ok
     }),
 })
