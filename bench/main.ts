@@ -5,11 +5,12 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { root } from '../scripts/cluster.ts'
+import { attestation } from './attestation.ts'
 import { endtoend } from './endtoend.ts'
 import { footprint } from './footprint.ts'
 import { type Benchmark, createReport, flatten, formatTable } from './report.ts'
 
-const benchmarks: readonly Benchmark[] = [endtoend, footprint]
+const benchmarks: readonly Benchmark[] = [attestation, endtoend, footprint]
 
 const signals = ['SIGINT', 'SIGTERM'] as const
 const out = join(root, 'out/bench')
