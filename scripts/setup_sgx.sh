@@ -63,7 +63,7 @@ case $pccs in
   *) fail 2 "--pccs: expected an https URL" ;;
 esac
 case $user in
-  *[!a-z0-9_-]*) fail 2 "--user: expected a user name" ;;
+  -* | *[!a-z0-9_-]*) fail 2 "--user: expected a user name" ;;
 esac
 if [ $apply = yes ]; then
   [ -z "$root" ] || fail 2 "--root goes with --check only"
@@ -211,7 +211,8 @@ install_file() { # SOURCE TARGET: sets `changed`
     return
   fi
   todo "file: $2"
-  if [ -e "$root$2" ]; then run cp -p "$2" "$2.before-vorta"; fi
+  # The first copy stays: the second would be one of our own.
+  if [ -e "$root$2" ] && [ ! -e "$root$2.before-vorta" ]; then run cp -p "$2" "$2.before-vorta"; fi
   run install -D -m 644 "$1" "$2"
   changed=yes
 }

@@ -114,6 +114,10 @@ test('keeps the service that somebody chose, unless another is asked for', () =>
     other,
     /cp -p \/etc\/sgx_default_qcnl\.conf \/etc\/sgx_default_qcnl\.conf\.before-vorta/,
   )
+  writeFileSync(join(root, 'etc/sgx_default_qcnl.conf.before-vorta'), chosen)
+  const again = check(root, '--pccs', 'https://other.example/sgx/certification/v4/').out
+  assert.match(again, /^to do file: \/etc\/sgx_default_qcnl\.conf$/m)
+  assert.doesNotMatch(again, /before-vorta/, 'the original is not written over')
 })
 
 test('does not take a removed package for an installed one', () => {
@@ -158,6 +162,7 @@ test('refuses options it does not understand', () => {
     ['--pccs', 'http://plain.example/'],
     ['--pccs', 'https://x/|e'],
     ['--user', 'a;b'],
+    ['--user', '-r'],
     ['--apply', '--root', scratch],
   ]) {
     assert.equal(setup(...args).status, 2, args.join(' '))

@@ -35,6 +35,16 @@ suite('what a platform lacks', () => {
     assert.deepEqual(await lacks(tdx, { ...levels, qeIsvSvn, teeTcbSvn }), [])
   })
 
+  test('is told without names where those cannot be read', async () => {
+    const collateral = tcbRecovery(now, now)
+    const options = { anchors: [simulatedAnchor], now }
+    const documents = await verifyCollateral(nodeCrypto, collateral, options)
+    const text = collateral.tcb_info.replaceAll('BIOS', 'BIOS'.repeat(30))
+    assert.notEqual(text, collateral.tcb_info)
+    const [found] = tcbShortfalls(levels, documents, text, accepted)
+    assert.deepEqual([found?.component, found?.name], [1, ''])
+  })
+
   test('is named as the TCB info names it', async () => {
     const [one, ...more] = await lacks(tcbRecovery(now, now), levels)
     assert.deepEqual(more, [])

@@ -112,12 +112,19 @@ type Names = { readonly sgx: readonly string[]; readonly tdx: readonly string[] 
 
 /** All levels name the components alike. Version 2 of the format has no names. */
 function namesIn(text: string): Names {
-  const { tcbLevels } = namedLevels(parseJson(text, { maxBytes: maxDocument }))
-  const [first] = tcbLevels
+  const first = firstLevelOf(text)
   const join = (named: Decoded<typeof components>) =>
     named.map(({ category, type }) => [category, type].filter(Boolean).join(': '))
   return {
     sgx: join(first?.tcb.sgxtcbcomponents ?? []),
     tdx: join(first?.tcb.tdxtcbcomponents ?? []),
+  }
+}
+
+function firstLevelOf(text: string) {
+  try {
+    return namedLevels(parseJson(text, { maxBytes: maxDocument })).tcbLevels[0]
+  } catch {
+    return undefined // names that cannot be read are no reason to say less about the rest
   }
 }

@@ -3,14 +3,16 @@
 
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { concat, fromHex, toHex, VortaError } from '@vorta/core'
+import { concat, fakeClock, fromHex, toHex, VortaError } from '@vorta/core'
 import { nodeCrypto } from '@vorta/core/crypto-node'
 import { hour, key, openPcs, openService } from '../../test/collateral-fixture.ts'
 import { measurement, now, platform, quote, reportData } from '../../test/fixture.ts'
 import { intelAnchor, simulatedAnchor } from '../anchors.ts'
 import { simulatedCollateral } from '../simulated/collateral.ts'
 import { simulatedEvaluationNumbers } from '../simulated/evaluation-numbers.ts'
+import { simulatedPlatform } from '../simulated/platform.ts'
 import { verifyQuote } from '../verify-quote.ts'
+import { simulatedSource } from './sources.ts'
 
 const day = 24 * hour
 // A port where nobody listens.
@@ -199,6 +201,54 @@ suite('the collateral service', () => {
     assert.equal((await service.get(key)).stale, false)
   })
 
+  test('makes nobody wait for an endpoint that hangs, while what it has is in force', async (t) => {
+    const pcs = await openPcs(t)
+    const { service, clock } = await openService([pcs.url])
+    await service.get(key)
+    pcs.knobs.body = 'never'
+    clock.advance(25 * hour)
+    await service.get(key)
+    const asked = pcs.requests.length
+    clock.advance(31_000)
+    let hangs = true
+    const ended = service.refreshDue().then(() => {
+      hangs = false
+    })
+    assert.equal((await service.get(key)).stale, false)
+    assert.equal(hangs, true)
+    await ended
+    assert.ok(pcs.requests.length > asked)
+  })
+
+  test('a clock that was ahead and is set back delays nothing', async (t) => {
+    const pcs = await openPcs(t)
+    const ahead = fakeClock(now + 20 * day)
+    const { service } = await openService([pcs.url], {}, ahead)
+    await service.get(key)
+    ahead.advance(-20 * day)
+    await service.refreshDue()
+    assert.equal(pcs.requests.length, 8, 'what was fetched in the future is due now')
+
+    ahead.advance(20 * day)
+    pcs.knobs.status = 429
+    pcs.knobs.retryAfter = '3600'
+    const early = { ...key, update: 'early' } as const
+    await assert.rejects(service.get(early), { code: 'COLLATERAL_UNAVAILABLE' })
+    ahead.advance(-20 * day)
+    pcs.knobs.status = 200
+    assert.equal((await service.get(early)).stale, false)
+  })
+
+  test('makes simulated collateral that is in force, whichever way the clock goes', async () => {
+    const clock = fakeClock(now + 20 * day)
+    const source = simulatedSource(clock)
+    const made = await source(quote)
+    assert.equal(await source(quote), made)
+    clock.advance(-20 * day)
+    const anchors = [simulatedAnchor]
+    await verifyQuote(nodeCrypto, quote, await source(quote), { anchors, now })
+  })
+
   test('reads the evaluation numbers, and only genuine ones', async (t) => {
     const evaluations = [
       { number: 18, recoveryEventAt: now - 400 * day, tcbDate: now - 400 * day },
@@ -248,7 +298,58 @@ suite('the collateral service', () => {
     const served = await service.forQuote(alone)
     await verifyQuote(nodeCrypto, alone, served.collateral, { anchors: [simulatedAnchor], now })
   })
+
+  test('asks once for the platform of many quotes, and seldom for platforms that fail', async (t) => {
+    const pair = chainOf(quote)
+    const pcs = await openPcs(t, { pckCertificate: () => pair })
+    const { service, clock } = await openService([pcs.url])
+    const lookups = () => pcs.requests.filter((path) => path.includes('/pckcert')).length
+    const again = () => service.forQuote(withPlatform(platform.quote({ measurement, reportData })))
+    await Promise.all([again(), again(), again()])
+    await again()
+    assert.equal(lookups(), 1)
+
+    // Nothing about such a quote can be proven before somebody was asked.
+    const garbage = (i: number) => withPlatform(quote, i)
+    pcs.knobs.pckCertificate = () => undefined
+    await Promise.allSettled(Array.from({ length: 500 }, (_, i) => service.forQuote(garbage(i))))
+    assert.ok(lookups() <= 121, `${lookups()} requests for 500 quotes`)
+    await again()
+    const asked = lookups()
+    clock.advance(61_000)
+    await assert.rejects(service.forQuote(garbage(1000)), { code: 'COLLATERAL_UNAVAILABLE' })
+    await assert.rejects(service.forQuote(garbage(1000)), { code: 'COLLATERAL_UNAVAILABLE' })
+    assert.equal(lookups(), asked + 1)
+  })
+
+  test('takes the chain from the endpoint that has the right one', async (t) => {
+    const other = simulatedPlatform({ platformId: new Uint8Array(16).fill(9), now })
+    const foreign = chainOf(other.quote({ measurement, reportData }))
+    const wrong = await openPcs(t, { pckCertificate: () => foreign })
+    const right = await openPcs(t, { pckCertificate: () => chainOf(quote) })
+    const { service } = await openService([wrong.url, right.url])
+    const named = withPlatform(quote)
+    const { collateral } = await service.forQuote(named)
+    await verifyQuote(nodeCrypto, named, collateral, { anchors: [simulatedAnchor], now })
+  })
+
+  test('still gets collateral from an endpoint that answers no more questions about platforms', async (t) => {
+    const pcs = await openPcs(t, { status: 429, retryAfter: '3600' })
+    const { service } = await openService([pcs.url])
+    await assert.rejects(service.forQuote(withPlatform(quote)), { code: 'COLLATERAL_UNAVAILABLE' })
+    pcs.knobs.status = 200
+    assert.equal((await service.forQuote(quote)).stale, false)
+  })
 })
+
+/** The same quote with its platform named by encrypted PPID only, and some PCESVN. */
+const withPlatform = (bytes: Uint8Array, pceSvn = 13): Uint8Array =>
+  withCertification(bytes, 3, [
+    ...new Uint8Array(400).fill(0xee),
+    pceSvn & 0xff,
+    pceSvn >> 8,
+    ...u16(0),
+  ])
 
 /** Leaf, and the rest, of the chain in a version 3 quote. */
 function chainOf(bytes: Uint8Array): readonly [string, string] {

@@ -9,9 +9,11 @@ import type { Collateral } from '../collateral.ts'
 import { type EvaluationNumbers, verifyEvaluationNumbers } from '../evaluation-numbers.ts'
 import { type AskedEvent, createFailover, type Failover } from './failover.ts'
 import { type CollateralKey, fetchCollateral, keyText } from './fetch-collateral.ts'
-import { locateCollateral } from './locate.ts'
+import { type Located, locateCollateral } from './locate.ts'
 import type { HardwareTee, PcsClient, Update } from './pcs-client.ts'
-import { type Entry, type Held, Shelf, type ShelfEvent } from './shelf.ts'
+import { createLookup, type Lookup } from './platform-lookups.ts'
+import { type Entry, type Held, isDue, Shelf, type ShelfEvent } from './shelf.ts'
+import { isWithin } from './span.ts'
 
 export type { Held } from './shelf.ts'
 
@@ -64,6 +66,7 @@ export class CollateralService {
   private readonly deps: CollateralServiceDeps
   private readonly shelf: Shelf
   private readonly failover: Failover
+  private readonly lookup: Lookup<Located>
 
   private constructor(
     options: CollateralServiceOptions,
@@ -73,9 +76,10 @@ export class CollateralService {
     this.options = options
     this.deps = deps
     this.shelf = shelf
-    this.failover = createFailover(options.clients, deps.clock, (event) =>
-      deps.onEvent?.({ kind: 'asked', ...event }),
-    )
+    const onAsked = (event: AskedEvent) => deps.onEvent?.({ kind: 'asked', ...event })
+    this.failover = createFailover(options.clients, deps.clock, onAsked)
+    // Its own: an endpoint that is tired of strangers' platforms is still asked for collateral.
+    this.lookup = createLookup(createFailover(options.clients, deps.clock, onAsked), deps.clock)
   }
 
   /** Reads the folder. Throws CONFIG_INVALID where its memory against rollback is damaged. */
@@ -99,7 +103,7 @@ export class CollateralService {
       this.deps.crypto,
       quote,
       this.options.anchors,
-      (use) => this.failover.ask(use),
+      this.lookup,
     )
     const served = await this.get({ ...platform, update })
     if (pckChain === undefined) return served
@@ -111,9 +115,9 @@ export class CollateralService {
     const entry = this.shelf.entry(key)
     const { held } = entry
     const now = this.deps.clock.now()
-    const mayAsk = now >= entry.retryAt
-    if (held && now < held.freshUntil) {
-      if (now >= held.refreshAt && mayAsk) void this.refresh(entry)
+    const mayAsk = !isWithin(entry.pause, now)
+    if (held && (isFresh(held, now) || (entry.failure && now <= held.verified.expires))) {
+      if (isDue(held, now) && mayAsk) void this.refresh(entry)
       return serve(held, now)
     }
     if (mayAsk || entry.refreshing) await this.refresh(entry)
@@ -132,8 +136,9 @@ export class CollateralService {
   async refreshDue(): Promise<void> {
     for (const entry of this.shelf.all()) {
       const now = this.deps.clock.now()
-      const isDue = entry.held !== undefined && now >= entry.held.refreshAt
-      if (isDue && now >= entry.retryAt) await this.refresh(entry)
+      if (entry.held && isDue(entry.held, now) && !isWithin(entry.pause, now)) {
+        await this.refresh(entry)
+      }
     }
   }
 
@@ -166,7 +171,10 @@ export class CollateralService {
     const { key } = entry
     // Somebody may have imported a bundle meanwhile.
     await this.shelf.restore(entry)
-    if (entry.held && clock.now() < entry.held.refreshAt) return
+    if (entry.held && !isDue(entry.held, clock.now())) return
+    // Where the folder is filled by imports nobody has failed, as long as there is time for the next.
+    const inForce = entry.held && clock.now() <= entry.held.verified.expires
+    if (inForce && this.options.clients.length === 0) return
     try {
       const fetched = await this.failover.ask(async (client) =>
         this.shelf.verifyFetched(key, await fetchCollateral(client, key)),
@@ -176,12 +184,17 @@ export class CollateralService {
       const failure = VortaError.from(thrown)
       const now = clock.now()
       entry.failure = failure
-      entry.retryAt = now + Math.max(retryAfterMs, Number(failure.meta.retryAfterMs ?? 0))
+      const waitMs = Math.max(retryAfterMs, Number(failure.meta.retryAfterMs ?? 0))
+      entry.pause = { from: now, until: now + waitMs }
       const held = entry.held ? (now > entry.held.verified.expires ? 'stale' : 'fresh') : 'none'
       onEvent?.({ kind: 'failed', key, held, code: failure.code, reason: failure.message })
     }
   }
 }
+
+/** Until its greatest age callers get it at once; later they wait, unless that was in vain before. */
+const isFresh = ({ fetchedAt, freshUntil }: NonNullable<Entry['held']>, now: number): boolean =>
+  isWithin({ from: fetchedAt, until: freshUntil }, now)
 
 const serve = ({ collateral, verified, fetchedAt }: Held, now: number): Served => ({
   collateral,

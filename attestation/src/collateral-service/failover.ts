@@ -3,6 +3,7 @@
 
 import { type Clock, fail, VortaError } from '@vorta/core'
 import type { PcsClient } from './pcs-client.ts'
+import { isWithin, type Span } from './span.ts'
 
 export type Failover = {
   /**
@@ -24,16 +25,17 @@ export function createFailover(
   clock: Clock,
   onAsked: (event: AskedEvent) => void,
 ): Failover {
-  const patientUntil = new Map<PcsClient, number>()
+  const patience = new Map<PcsClient, Span>()
   return {
     ask: async (use) => {
       const faults: VortaError[] = []
       for (const client of clients) {
-        const until = patientUntil.get(client) ?? 0
-        if (clock.now() < until) {
+        const asked = clock.now()
+        const wait = patience.get(client)
+        if (wait && isWithin(wait, asked)) {
           faults.push(
             fail('COLLATERAL_UNAVAILABLE', `${client.name}: asks to be left alone`, {
-              meta: { retryAfterMs: until - clock.now() },
+              meta: { retryAfterMs: wait.until - asked },
             }),
           )
           continue
@@ -46,7 +48,10 @@ export function createFailover(
           const error = VortaError.from(thrown)
           faults.push(error)
           const { retryAfterMs } = error.meta
-          if (typeof retryAfterMs === 'number') patientUntil.set(client, clock.now() + retryAfterMs)
+          const from = clock.now()
+          if (typeof retryAfterMs === 'number') {
+            patience.set(client, { from, until: from + retryAfterMs })
+          }
           onAsked({ endpoint: client.name, code: error.code, reason: error.message })
         }
       }

@@ -2,14 +2,15 @@
 // and the memory of what was seen, which keeps the past from coming back.
 
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { suite, test } from 'node:test'
 import { fakeClock, fromHex } from '@vorta/core'
 import { hour, key, openPcs, openService, temporaryFolder } from '../../test/collateral-fixture.ts'
 import { now } from '../../test/fixture.ts'
 import { simulatedCollateral } from '../simulated/collateral.ts'
 import { readBundle, writeBundle } from './bundle.ts'
+import { writeDurably } from './durable-file.ts'
 import { keyText } from './fetch-collateral.ts'
 
 const day = 24 * hour
@@ -50,8 +51,13 @@ suite('the collateral folder', () => {
       await assert.rejects(service.get(key), { code: 'COLLATERAL_UNAVAILABLE' })
     }
     writeFileSync(path, moved(now + 400 * day))
-    const { service } = await openService([], { folder })
-    assert.equal((await service.get(key)).fetchedAt, now, 'nothing comes from the future')
+    const { service, clock } = await openService([pcs.url], { folder })
+    const { fetchedAt, verified } = service.held()[0]!
+    assert.equal(fetchedAt, verified.issued.tcbInfo, 'nothing comes from the future')
+    const asked = pcs.requests.length
+    clock.advance(13 * hour)
+    await service.refreshDue()
+    assert.equal(pcs.requests.length, asked + 4)
   })
 
   test('refuses collateral that is older than what was seen, from endpoint and disk', async (t) => {
@@ -146,12 +152,55 @@ suite('the collateral folder', () => {
     assert.equal(collateral.root_ca_crl, second.root_ca_crl)
   })
 
+  test('two that write the same file at once do not damage it, and nothing is left over', async (t) => {
+    const folder = temporaryFolder(t)
+    const path = join(folder, 'file.json')
+    const texts = Array.from({ length: 20 }, (_, i) => String(i).repeat(200_000 - i * 9_000))
+    await Promise.all(texts.map((text) => writeDurably(path, text)))
+    assert.ok(texts.includes(readFileSync(path, 'utf8')))
+    await assert.rejects(writeDurably(folder, ''))
+    assert.deepEqual(readdirSync(folder), ['file.json'])
+    assert.deepEqual(
+      readdirSync(dirname(folder)).filter((name) => name.startsWith(`${basename(folder)}.`)),
+      [],
+    )
+  })
+
+  test('remembers after a disk that was full for a while', async (t) => {
+    const folder = temporaryFolder(t)
+    const pcs = await openPcs(t)
+    const { service, clock } = await openService([pcs.url], { folder })
+    mkdirSync(join(folder, 'seen.json')) // nothing can be written over it
+    await assert.rejects(service.get(key))
+    rmSync(join(folder, 'seen.json'), { recursive: true })
+    clock.advance(31_000)
+    assert.equal((await service.get(key)).stale, false)
+    assert.match(readFileSync(join(folder, 'seen.json'), 'utf8'), /evaluation/)
+  })
+
+  test('misses no endpoint where it is filled by imports', async (t) => {
+    const folder = temporaryFolder(t)
+    const { service, clock, events } = await openService([], { folder })
+    await service.adopt(simulatedCollateral(now), 'standard')
+    clock.advance(2 * day)
+    await service.refreshDue()
+    assert.equal((await service.get(key)).stale, false)
+    const kinds = () => events.map(({ kind }) => kind)
+    assert.deepEqual(kinds(), ['adopted'])
+    clock.advance(30 * day)
+    await service.refreshDue()
+    assert.deepEqual(kinds(), ['adopted', 'failed'], 'it has run out')
+  })
+
   test('does not open with a damaged memory, and says what removing it means', async (t) => {
     const folder = temporaryFolder(t)
     for (const text of ['', '{}', '{"version":2,"newest":{}}', '{"version":1,"newest":{"a":-1}}']) {
       writeFileSync(join(folder, 'seen.json'), text)
       await assert.rejects(openService([], { folder }), { code: 'CONFIG_INVALID' })
     }
+    rmSync(join(folder, 'seen.json'))
+    mkdirSync(join(folder, 'seen.json'))
+    await assert.rejects(openService([], { folder }), { code: 'CONFIG_INVALID' })
   })
 })
 

@@ -31,9 +31,14 @@ export async function httpGet(url: URL, limits: HttpLimits): Promise<HttpAnswer>
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       const options = { signal, maxHeaderSize, ...(ca === undefined ? {} : { ca }) }
       const get = url.protocol === 'https:' ? tlsGet : plainGet
-      get(url, options, resolve).once('error', reject)
+      // Any number of errors may come, and one that nobody hears ends the process. None comes
+      // where the server switches protocols: the connection is closed, and that is all.
+      get(url, options, resolve)
+        .on('error', reject)
+        .once('close', () => reject(new Error('the connection ended without an answer')))
     })
     const body = await readBody(response, limits.maxBytes)
+    signal.throwIfAborted() // a body without a length ends well with the connection
     return { status: response.statusCode ?? 0, headers: response.headers, body }
   } catch (cause) {
     const reason = signal.aborted ? `no answer within ${timeoutMs} ms` : reasonOf(cause)

@@ -1,12 +1,13 @@
 // Addresses, TLS, and the forms in which servers send what they have.
 
 import assert from 'node:assert/strict'
+import { type AddressInfo, createServer } from 'node:net'
 import { suite, test } from 'node:test'
 import { toBase64, utf8 } from '@vorta/core'
 import { openPcs } from '../../test/collateral-fixture.ts'
 import { now } from '../../test/fixture.ts'
 import { simulatedCollateral } from '../simulated/collateral.ts'
-import { element, sequence } from '../simulated/der-writer.ts'
+import { element, sequence } from '../der-writer.ts'
 import { simulatedKey } from '../simulated/keys.ts'
 import { certify, pem, root, rootCertificate } from '../simulated/pki.ts'
 import { startPcs } from '../testkit/pcs.ts'
@@ -69,6 +70,36 @@ suite('an endpoint', () => {
     await assert.rejects(createPcsClient({ url: pcs.url }).rootCrl(), {
       code: 'COLLATERAL_UNAVAILABLE',
     })
+  })
+
+  test('that switches protocols, ends early or talks nonsense is given up', async (t) => {
+    for (const answer of [
+      'HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n',
+      'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\nZZ\r\n',
+      'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello',
+      'garbage',
+      '',
+    ]) {
+      const server = createServer((socket) => {
+        socket.on('error', () => {}).once('data', () => socket.end(answer))
+      })
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      t.after(() => server.close())
+      const { port } = server.address() as AddressInfo
+      const client = createPcsClient({ url: `http://127.0.0.1:${port}`, timeoutMs: 1000 })
+      await assert.rejects(client.rootCrl(), { code: 'COLLATERAL_UNAVAILABLE' })
+    }
+  })
+
+  test('that never ends a body without a length has given no answer', async (t) => {
+    const server = createServer((socket) => {
+      socket.on('error', () => {}).once('data', () => socket.write('HTTP/1.1 200 OK\r\n\r\n00'))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    t.after(() => server.close())
+    const { port } = server.address() as AddressInfo
+    const client = createPcsClient({ url: `http://127.0.0.1:${port}`, timeoutMs: 200 })
+    await assert.rejects(client.rootCrl(), /no answer within 200 ms/)
   })
 
   test('that sends huge headers or documents is cut off', async (t) => {

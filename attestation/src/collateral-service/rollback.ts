@@ -45,10 +45,13 @@ const maxBytes = 8 * 1024 * 1024
 export async function openRollbackMemory(path: string | undefined): Promise<RollbackMemory> {
   const newest = new Map(path === undefined ? [] : Object.entries(await load(path)))
   let writing: Promise<void> = Promise.resolve()
+  let isSaved = true
 
   const save = async (): Promise<void> => {
     if (path === undefined) return
+    isSaved = false
     await writeDurably(path, JSON.stringify({ version: 1, newest: Object.fromEntries(newest) }))
+    isSaved = true
   }
 
   return {
@@ -64,7 +67,8 @@ export async function openRollbackMemory(path: string | undefined): Promise<Roll
     },
     accept: (key, verified) => {
       const marks = Object.entries(marksOf(key, verified))
-      if (marks.every(([name, mark]) => newest.get(name) === mark)) return writing
+      // What a full disk kept from being written is still to be written.
+      if (isSaved && marks.every(([name, mark]) => newest.get(name) === mark)) return writing
       for (const [name, mark] of marks) newest.set(name, Math.max(mark, newest.get(name) ?? 0))
       writing = writing.then(save, save)
       return writing
@@ -73,13 +77,13 @@ export async function openRollbackMemory(path: string | undefined): Promise<Roll
 }
 
 async function load(path: string): Promise<Marks> {
-  const text = await readIfThere(path)
-  if (text === undefined) return {}
   const damaged = (reason: string) =>
     fail('CONFIG_INVALID', `${path}: ${reason}`, {
       hints: ['it holds how new the newest collateral seen was; removing it forgets that'],
     })
   try {
+    const text = await readIfThere(path)
+    if (text === undefined) return {}
     return decode(file, parseJson(text, { maxBytes }), damaged).newest
   } catch (thrown) {
     throw damaged((thrown as Error).message)

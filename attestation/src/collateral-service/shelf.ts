@@ -9,6 +9,7 @@ import { type VerifiedCollateral, verifyCollateral } from '../verify-collateral.
 import { readStored, storedKeys, writeStored } from './disk-cache.ts'
 import { type CollateralKey, keyText } from './fetch-collateral.ts'
 import { openRollbackMemory, type RollbackMemory } from './rollback.ts'
+import { isWithin, type Span } from './span.ts'
 
 export type Held = {
   readonly collateral: Collateral
@@ -26,9 +27,13 @@ export type Entry = {
   }
   refreshing?: Promise<void>
   failure?: VortaError
-  /** Nobody is asked before this time. */
-  retryAt: number
+  /** While nobody is asked again, because that failed a moment ago. */
+  pause?: Span
 }
+
+/** Time to renew it: half of its life is over, or the clock was set back since it was fetched. */
+export const isDue = (held: NonNullable<Entry['held']>, now: number): boolean =>
+  !isWithin({ from: held.fetchedAt, until: held.refreshAt }, now)
 
 export type ShelfEvent =
   /** New collateral is in use from now on. */
@@ -81,7 +86,7 @@ export class Shelf {
   /** The place for a set, with or without one on it. */
   entry(key: CollateralKey): Entry {
     const text = keyText(key)
-    const entry = this.entries.get(text) ?? { key, retryAt: 0 }
+    const entry = this.entries.get(text) ?? { key }
     // The end of the map is what was used last.
     this.entries.delete(text)
     this.entries.set(text, entry)
@@ -129,10 +134,16 @@ export class Shelf {
     try {
       const stored = folder && (await readStored(folder, key))
       if (!stored) return
-      const fetchedAt = Math.min(stored.fetchedAt, this.deps.clock.now())
-      if (entry.held && entry.held.fetchedAt >= fetchedAt) return
+      const now = this.deps.clock.now()
+      // What claims to come from the future was fetched by a clock that was wrong.
+      const age = ({ fetchedAt }: Pick<Held, 'fetchedAt'>) =>
+        fetchedAt > now ? Number.POSITIVE_INFINITY : now - fetchedAt
+      if (entry.held && age(entry.held) <= age(stored)) return
       // It was in force when it was fetched; whether it still is, is for who uses it.
-      const verified = await this.verify(stored.collateral, fetchedAt)
+      const isDated = stored.fetchedAt <= now
+      const found = await this.verify(stored.collateral, isDated ? stored.fetchedAt : now)
+      const fetchedAt = isDated ? stored.fetchedAt : found.verified.issued.tcbInfo
+      const verified = { ...found, fetchedAt }
       requireAbout(key, verified.verified)
       const held = this.withNewestCrls(verified)
       this.memory.check(key, held.verified)
@@ -188,7 +199,7 @@ export class Shelf {
       freshUntil: fetchedAt + lifetime,
     }
     delete entry.failure
-    entry.retryAt = 0
+    delete entry.pause
     onEvent({ kind: 'adopted', key: entry.key, expires: verified.expires })
   }
 }

@@ -14,6 +14,7 @@ import { kindOfQuote } from '../quote-kind.ts'
 import { simulatedCollateral } from '../simulated/collateral.ts'
 import { CollateralService, type CollateralServiceDeps } from './collateral-service.ts'
 import { createPcsClient, type Update } from './pcs-client.ts'
+import { isWithin, type Span } from './span.ts'
 
 const hour = 3_600_000
 const day = 24 * hour
@@ -104,6 +105,16 @@ export async function openCollateralSources(
   }
 }
 
+const renewEveryMs = 60_000
+
+/** Asks for what is due before anybody needs it. Gives what ends that. */
+export function keepFresh({ services }: CollateralSources): () => void {
+  const timer = setInterval(() => {
+    for (const service of services) void service.refreshDue()
+  }, renewEveryMs)
+  return () => clearInterval(timer)
+}
+
 function readPem(path: string): string {
   try {
     return readFileSync(path, 'utf8')
@@ -117,14 +128,14 @@ function readPem(path: string): string {
  * every policy and saves making four signatures per appraisal.
  */
 export function simulatedSource(clock: Clock): CollateralSource {
-  const held = new Map<string, { readonly collateral: Collateral; readonly madeAt: number }>()
+  const held = new Map<string, { readonly collateral: Collateral; readonly span: Span }>()
   return async (quote) => {
     const { tee } = parseQuote(quote)
     const now = clock.now()
     const known = held.get(tee)
-    if (known && now - known.madeAt <= day) return known.collateral
+    if (known && isWithin(known.span, now)) return known.collateral
     const collateral = simulatedCollateral(now, { tee })
-    held.set(tee, { collateral, madeAt: now })
+    held.set(tee, { collateral, span: { from: now, until: now + day } })
     return collateral
   }
 }

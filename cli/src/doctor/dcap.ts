@@ -2,7 +2,7 @@
 // library and where that gets PCK certificates.
 
 import { VortaError } from '@vorta/core'
-import { absent, fails, ok, type Result } from './finding.ts'
+import { absent, fails, ok, type Result, shownAddress } from './finding.ts'
 import { firstOf, has, type Machine, read, socketState } from './machine.ts'
 import { parseQcnl, type QcnlConfig } from './qcnl.ts'
 
@@ -50,7 +50,7 @@ export function qcnl(machine: Machine): { readonly result: Result; readonly conf
   }
   try {
     const config = parseQcnl(text)
-    return { result: ok(`${qcnlPath}: ${config.pccsUrl.href}`), config }
+    return { result: ok(`${qcnlPath}: ${shownAddress(config.pccsUrl.href)}`), config }
   } catch (thrown) {
     return { result: fails('QCNL_INVALID', `${qcnlPath}: ${VortaError.from(thrown).message}`) }
   }

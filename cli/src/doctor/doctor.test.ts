@@ -289,6 +289,25 @@ test('tells a certificate that is not trusted from a service that is not there',
   }
 })
 
+test('shows no password, token or key of an address', async () => {
+  const server = await listen(createServer(answer))
+  const url = urlOf(server).replace('//', '//user:hunter2@')
+  const env = {
+    DOCKER_HOST: 'tcp://user:hunter2@docker.example:2375',
+    DSTACK_SIMULATOR_ENDPOINT: 'http://user:hunter2@localhost:8090?key=hunter2',
+  }
+  for (const at of [
+    url,
+    `${url}?key=hunter2`,
+    'https://user:hunter2@127.0.0.1:1/',
+    'ftp://u:hunter2@x',
+  ]) {
+    const root = tree({ ...good, 'etc/sgx_default_qcnl.conf': qcnlOf(at) })
+    const { findings } = await look(root, { env })
+    assert.doesNotMatch(JSON.stringify(findings), /hunter2/)
+  }
+})
+
 test("compares the clock with the PCCS's", async () => {
   const server = await listen(createServer(answer))
   const root = tree({ 'etc/sgx_default_qcnl.conf': qcnlOf(urlOf(server)) })

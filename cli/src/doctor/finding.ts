@@ -31,3 +31,7 @@ export const fails = not('fail')
 export const absent = not('absent')
 
 export const named = (name: string, result: Result): Finding => ({ name, ...result })
+
+/** An address without what may be a secret: user, password and query. A report is meant to be shown. */
+export const shownAddress = (address: string): string =>
+  address.replace(/\/\/[^/?#]*@/, '//').replace(/[?#].*$/s, '')

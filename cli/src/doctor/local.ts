@@ -6,7 +6,7 @@ import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { gramineVersions } from '@vorta/attestation/measurement/gramine/versions'
 import { installed } from '../installation.ts'
-import { absent, fails, ok, type Result, warn } from './finding.ts'
+import { absent, fails, ok, type Result, shownAddress, warn } from './finding.ts'
 import { canOpen, findProgram, has, isAllowed, type Machine, pathOf } from './machine.ts'
 
 const run = promisify(execFile)
@@ -40,7 +40,7 @@ async function versionOf(program: string): Promise<string | undefined> {
 export function docker(machine: Machine): Result {
   const host = machine.env.DOCKER_HOST || 'unix:///var/run/docker.sock'
   const socket = /^unix:\/\/(.*)$/.exec(host)?.[1]
-  if (socket === undefined) return ok(host)
+  if (socket === undefined) return ok(shownAddress(host))
   if (!has(machine, socket)) {
     return absent('CONTAINERS_NONE', `no ${socket}: container jobs need Docker or runc`)
   }

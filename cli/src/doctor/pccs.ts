@@ -4,7 +4,7 @@
 import { get as httpGet, type IncomingMessage } from 'node:http'
 import { get as httpsGet } from 'node:https'
 import { getCACertificates, TLSSocket } from 'node:tls'
-import { absent, fails, ok, type Result, warn } from './finding.ts'
+import { absent, fails, ok, type Result, shownAddress, warn } from './finding.ts'
 import type { QcnlConfig } from './qcnl.ts'
 
 const timeoutMs = 5_000
@@ -22,7 +22,10 @@ function ask(url: URL): Promise<Answer> {
   // The library trusts what the system trusts, and that may be a CA of one's own.
   const ca = [...getCACertificates('default'), ...getCACertificates('system')]
   return new Promise((resolve, reject) => {
-    const request = get(url, { agent: false, ca, rejectUnauthorized: false }, (response) => {
+    // For the whole answer: one that comes byte by byte would never be silent.
+    const signal = AbortSignal.timeout(timeoutMs)
+    const options = { agent: false, ca, rejectUnauthorized: false, signal }
+    const request = get(url, options, (response) => {
       const { socket } = response
       const untrusted =
         socket instanceof TLSSocket && !socket.authorized
@@ -31,8 +34,11 @@ function ask(url: URL): Promise<Answer> {
       response.destroy()
       resolve({ status: response.statusCode ?? 0, headers: response.headers, untrusted })
     })
-    request.setTimeout(timeoutMs, () => request.destroy(new Error(`no answer in ${timeoutMs} ms`)))
-    request.on('error', reject)
+    request.on('error', (cause) =>
+      reject(signal.aborted ? new Error(`no answer in ${timeoutMs} ms`, { cause }) : cause),
+    )
+    // The only event where the server switches protocols.
+    request.once('close', () => reject(new Error('the connection ended without an answer')))
   })
 }
 
@@ -49,7 +55,7 @@ export async function pccs({ pccsUrl, useSecureCert }: QcnlConfig): Promise<Pccs
     // Every PCCS has it, and Intel's own service too; no platform is named.
     const answer = await ask(new URL('pckcrl?ca=platform&encoding=der', pccsUrl))
     const time = Date.parse(answer.headers.date ?? '')
-    return { result: judge(answer, pccsUrl.href, useSecureCert), time }
+    return { result: judge(answer, pccsUrl, useSecureCert), time }
   } catch (thrown) {
     return { result: unreachable(pccsUrl, thrown), time: Number.NaN }
   }
@@ -57,10 +63,11 @@ export async function pccs({ pccsUrl, useSecureCert }: QcnlConfig): Promise<Pccs
 
 function unreachable(url: URL, thrown: unknown): Result {
   const { code, message } = thrown as NodeJS.ErrnoException
-  return fails('PCCS_UNREACHABLE', `${url.href}: ${code ?? message}`)
+  return fails('PCCS_UNREACHABLE', `${shownAddress(url.href)}: ${code ?? message}`)
 }
 
-function judge({ status, headers, untrusted }: Answer, url: string, secure: boolean): Result {
+function judge({ status, headers, untrusted }: Answer, at: URL, secure: boolean): Result {
+  const url = shownAddress(at.href)
   if (secure && untrusted !== undefined) {
     return fails('PCCS_TLS_UNTRUSTED', `${url}: ${untrusted}`)
   }
@@ -69,7 +76,7 @@ function judge({ status, headers, untrusted }: Answer, url: string, secure: bool
     return fails('PCCS_FAULT', `${url}: status ${status}${chain ? '' : ', no issuer chain'}`)
   }
   if (untrusted !== undefined) return warn('PCCS_TLS_UNCHECKED', `${url}: ${untrusted}`)
-  const version = /\/(v\d+)\/$/.exec(new URL(url).pathname)?.[1] ?? 'of unknown version'
+  const version = /\/(v\d+)\/$/.exec(at.pathname)?.[1] ?? 'of unknown version'
   return ok(`${url} answers, API ${version}`)
 }
 
@@ -91,7 +98,7 @@ export async function platform({ pccsUrl }: QcnlConfig, csv: string): Promise<Re
     if (status === 200) return ok(`registered${fmspc ? `, FMSPC ${fmspc}` : ''}`)
     if (status === 404 || status === 461) return fails('PLATFORM_UNKNOWN', `status ${status}`)
     if (status === 462) return fails('PLATFORM_NO_CERTIFICATE', `status ${status}`)
-    return fails('PCCS_FAULT', `${pccsUrl.href}pckcert: status ${status}`)
+    return fails('PCCS_FAULT', `${shownAddress(pccsUrl.href)}pckcert: status ${status}`)
   } catch (thrown) {
     return unreachable(pccsUrl, thrown)
   }

@@ -3,6 +3,7 @@
 
 import { parseJson, VortaError } from '@vorta/core'
 import { boolean, decode, openObject, string, withDefault } from '@vorta/core/decode'
+import { shownAddress } from './finding.ts'
 
 const maxBytes = 64 * 2 ** 10
 
@@ -27,7 +28,7 @@ export function parseQcnl(text: string): QcnlConfig {
   const config = decode(decoder, document, invalid)
   const pccsUrl = URL.parse(config.pccs_url)
   if (pccsUrl === null || !/^https?:$/.test(pccsUrl.protocol)) {
-    throw invalid(`pccs_url: expected an http or https URL, got "${config.pccs_url}"`)
+    throw invalid(`pccs_url: expected an http or https URL, got "${shownAddress(config.pccs_url)}"`)
   }
   // The library appends to it as it stands.
   if (!pccsUrl.pathname.endsWith('/')) pccsUrl.pathname += '/'

@@ -1,6 +1,6 @@
 // TDX guests, and dstack's confidential VMs among them.
 
-import { absent, fails, ok, type Result } from './finding.ts'
+import { absent, fails, ok, type Result, shownAddress } from './finding.ts'
 import { firstOf, has, type Machine, socketState } from './machine.ts'
 import { cpuFlags } from './sgx.ts'
 
@@ -29,7 +29,9 @@ const sockets = [
 
 export async function dstack(machine: Machine): Promise<Result> {
   const simulator = machine.env.DSTACK_SIMULATOR_ENDPOINT
-  if (simulator) return ok(`SIMULATED: DSTACK_SIMULATOR_ENDPOINT is ${simulator}`)
+  if (simulator) {
+    return ok(`SIMULATED: DSTACK_SIMULATOR_ENDPOINT is ${shownAddress(simulator)}`)
+  }
   const path = firstOf(machine, sockets)
   if (path === undefined) return absent('DSTACK_NONE', 'not in a dstack confidential VM')
   return (await socketState(machine, path)) === 'answers'

@@ -90,6 +90,8 @@ export class ForecastWatch {
 
   private async check(workers: readonly ClusterWorker[]): Promise<void> {
     const numbers = new Map<string, Promise<EvaluationNumbers>>()
+    // What comes up meanwhile forgets these, and all are looked at again.
+    const { checked } = this
     for (const worker of workers) {
       const { enclave } = worker
       const service = enclave && this.deps.collateral.serviceFor(enclave.tee)
@@ -103,7 +105,7 @@ export class ForecastWatch {
         this.deps.log.warn({ worker: worker.id, code, reason: message }, 'no TCB forecast')
         nextAt = this.deps.clock.now() + retryAfterMs
       }
-      this.checked.set(worker, { evidenceSha256, nextAt })
+      checked.set(worker, { evidenceSha256, nextAt })
       this.enforce(worker)
     }
   }
@@ -128,7 +130,7 @@ export class ForecastWatch {
       quote,
       {
         present: await service.forQuote(quote),
-        early: await service.forQuote(quote, 'early').catch(() => undefined),
+        early: await this.announced(service, quote),
         numbers: await asked,
       },
       {
@@ -140,6 +142,8 @@ export class ForecastWatch {
         memory: this.memory,
       },
     )
+    // It has shown other evidence meanwhile, perhaps of a platform that was patched.
+    if (worker.enclave?.evidenceSha256 !== evidenceSha256) return
     const before = worker.forecast
     worker.forecast = made
     const { deadline, estimated, status, shortfalls } = made
@@ -156,6 +160,12 @@ export class ForecastWatch {
       },
       'the TCB of a worker will stop being accepted',
     )
+  }
+
+  /** Undefined where it is not to be had, or has run out. */
+  private async announced(service: CollateralService, quote: Uint8Array) {
+    const served = await service.forQuote(quote, 'early').catch(() => undefined)
+    return served?.stale ? undefined : served
   }
 
   /** Cordons a worker before its deadline, and takes that back where the forecast has changed. */

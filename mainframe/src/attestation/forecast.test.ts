@@ -131,6 +131,20 @@ suite('a forecast', () => {
     assert.deepEqual([made.status, made.deadline, made.estimated], ['PCK_REVOKED', start, false])
   })
 
+  test('says nothing where the collateral itself has run out', async () => {
+    const spent = await held(today)
+    const options = {
+      crypto: nodeCrypto,
+      policy: strict,
+      anchors: [simulatedAnchor],
+      now: start + 40 * day,
+      standardAfterMs: settings.standardAfter,
+      memory: new Memory(),
+    }
+    const editions = { present: spent, early: undefined, numbers: [] }
+    await assert.rejects(forecast(quote, editions, options), { code: /_EXPIRED$/ })
+  })
+
   test('looks at advisories and evaluation numbers that the policy asks for, too', async () => {
     const noted = simulatedCollateral(start, {
       evaluationNumber: 19,
@@ -183,7 +197,7 @@ suite('the watch over forecasts', () => {
   }
 
   async function open(changed: Partial<ForecastSettings> = {}, policy = patient) {
-    const config = collateralConfig({ simulatedEndpoints: [{ url: pcs.url }] })
+    const config = collateralConfig({ simulatedEndpoints: [{ url: pcs.url }], grace: '720h' })
     const deps = { crypto: nodeCrypto, clock, random: systemRandom }
     const collateral = await openCollateralSources(config, folder, deps)
     return new ForecastWatch(
@@ -282,6 +296,37 @@ suite('the watch over forecasts', () => {
     assert.equal(worker.forecast, known)
     pcs.knobs.status = 200
     clock.advance(6 * 60_000)
+    await watch.tick()
+    assert.equal(worker.forecast?.time, clock.now())
+  })
+
+  test('cordons nobody because its own collateral has run out', async () => {
+    const watch = await open({ cordon: 'estimated' }, strict)
+    await watch.tick()
+    pcs.knobs.status = 500
+    clock.advance(40 * day)
+    await watch.tick()
+    assert.equal(worker.cordonReason, undefined)
+    assert.equal(worker.forecast?.deadline, undefined)
+  })
+
+  test('does not judge a worker by evidence that it has replaced meanwhile', async () => {
+    announce('standard')
+    const watch = await open({}, strict)
+    const first = watch.tick()
+    await present()
+    await first
+    assert.equal(workerMessage(worker).forecast, undefined)
+    await watch.tick()
+    assert.equal(worker.forecast?.status, 'OutOfDate')
+  })
+
+  test('looks again at what new collateral came up for while it looked', async () => {
+    const watch = await open({}, strict)
+    const first = watch.tick()
+    watch.recheck()
+    await first
+    clock.advance(1)
     await watch.tick()
     assert.equal(worker.forecast?.time, clock.now())
   })

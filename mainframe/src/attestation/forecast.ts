@@ -51,7 +51,10 @@ export type ForecastOptions = {
   readonly memory: Memory
 }
 
-/** `quote` was accepted when it was presented. */
+/**
+ * `quote` was accepted when it was presented. Throws where an edition cannot judge it, as one that
+ * has run out: that says nothing about the platform.
+ */
 export async function forecast(
   quote: Uint8Array,
   editions: Editions,
@@ -73,6 +76,15 @@ const deadline = ({ endsAt }: { readonly endsAt?: number | undefined }, estimate
   endsAt === undefined ? {} : { deadline: endsAt, estimated }
 
 const numberOf = ({ verified }: Held): number => verified.tcbInfo.evaluationNumber
+
+/** Older than every level, or revoked: such a quote is refused at once. */
+const platformFaults: readonly string[] = [
+  'TCB_NOT_SUPPORTED',
+  'TDX_MODULE_MISMATCH',
+  'QEID_MISMATCH',
+  'PCK_REVOKED',
+  'CA_REVOKED',
+]
 
 type Look = {
   readonly forecast: Forecast
@@ -107,8 +119,8 @@ async function lookAt(
     if (endsAt === undefined) return { forecast: { ...forecast, shortfalls: [] } }
     return { forecast, endsAt, asked: verified.requiredSince }
   } catch (thrown) {
-    // Older than every level, or revoked: such a quote is refused at once.
     const { code } = VortaError.from(thrown)
+    if (!platformFaults.includes(code)) throw thrown
     const forecast = { ...base, status: code, advisoryIds: [], shortfalls: [] }
     return { forecast, endsAt: now }
   }

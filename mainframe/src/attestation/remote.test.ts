@@ -1,10 +1,12 @@
 // Appraisal by a real service elsewhere, and by one that lies on the way.
 
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { policyDigest } from '@vorta/attestation'
+import { signEar } from '@vorta/attestation/ear-jwt'
 import { accepting, measurement, testEnclave } from '@vorta/attestation-service/testkit/enclave'
 import { openServer, type TestServer } from '@vorta/attestation-service/testkit/server'
 import { type Json, systemClock, toHex } from '@vorta/core'
@@ -36,7 +38,7 @@ suite('an attestation service elsewhere', () => {
 
   const appraiser = (
     calls: Pick<AttestationClient, 'appraiseEvidence'> = client,
-    options: { policy?: string; policyDigest?: string; simulated?: boolean } = {},
+    options: { keys?: Json; policy?: string; policyDigest?: string; simulated?: boolean } = {},
   ) =>
     remoteAppraiser(
       { client: calls, keys, policy: 'default', policyDigest: digest, simulated: true, ...options },
@@ -128,6 +130,22 @@ suite('an attestation service elsewhere', () => {
     } finally {
       await stranger.remove()
     }
+  })
+
+  test('that names no key gives none', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const keys = { keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'silent' }] } as Json
+    const silent: typeof client.appraiseEvidence = async (...call) => {
+      const answer = await client.appraiseEvidence(...call)
+      const payload = Buffer.from(answer.ear.split('.')[1] ?? '', 'base64url').toString()
+      const without = payload.replace(/"key":"[^"]*",/, '')
+      assert.notEqual(without, payload)
+      return { ...answer, ear: await signEar(JSON.parse(without), { privateKey, kid: 'silent' }) }
+    }
+    const { nonce, evidence } = fresh()
+    const asked = appraiser({ appraiseEvidence: silent }, { keys })
+    const { appraisal, spki } = await asked.appraise(evidence, nonce)
+    assert.deepEqual([appraisal.accepted, spki], [true, undefined])
   })
 
   test('that is away, or does not know the token or the policy, gives no verdict', async () => {

@@ -60,7 +60,8 @@ export function remoteAppraiser(options: RemoteOptions, { crypto, clock }: Remot
         ...(nonce !== undefined && { nonce }),
       })
       const finding = withoutSimulation(findingFromEar(result, sha256, evidence.tee), simulated)
-      const spki = finding.accepted ? fromBase64(result.evidence.key ?? '') : undefined
+      const { key } = result.evidence
+      const spki = finding.accepted && key !== undefined ? fromBase64(key) : undefined
       return {
         appraisal: {
           ...finding,

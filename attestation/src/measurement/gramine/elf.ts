@@ -42,16 +42,18 @@ export function readImage(file: Uint8Array): Image {
   }
   const fields = new Fields(file)
   checkHeader(fields)
-  const segments = [...loadable(fields)]
+  const segments: Segment[] = []
+  // One by one, so that no file makes us copy more than an enclave could hold.
+  for (const segment of loadable(fields)) {
+    // A page that is added twice would be refused by the CPU.
+    if (segment.start < (segments.at(-1)?.end ?? 0)) {
+      throw invalid('expected segments in ascending order that share no page')
+    }
+    segments.push(segment)
+  }
   const last = segments.at(-1)
   if (segments[0]?.start !== 0 || last === undefined) {
     throw invalid('expected the first loadable segment at address 0')
-  }
-  for (const [index, { start }] of segments.entries()) {
-    // A page that is added twice would be refused by the CPU.
-    if (start < (segments[index - 1]?.end ?? 0)) {
-      throw invalid('expected segments in ascending order that share no page')
-    }
   }
   const entry = fields.u64(24)
   if (!segments.some((s) => s.executable && entry >= s.start && entry < s.end)) {
