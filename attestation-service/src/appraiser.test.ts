@@ -177,6 +177,12 @@ suite('a bare quote', () => {
     assert.equal((await appraise(byUserData, other)).finding.code, 'REPORT_DATA_MISMATCH')
   })
 
+  test('with report data that was given as it is answers no challenge', async () => {
+    const binding = { kind: 'report-data', data: reportData } as const
+    const { finding } = await appraise(bare({ quote: enclave.quote(reportData), binding }))
+    assert.deepEqual([finding.accepted, finding.code], [false, 'NONCE_MISMATCH'])
+  })
+
   test('without collateral is judged by what the service finds', async () => {
     const presented: Presented = {
       kind: 'quote',

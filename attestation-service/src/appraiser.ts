@@ -19,6 +19,7 @@ import {
 } from '@vorta/attestation'
 import type { CollateralSource } from '@vorta/attestation/collateral-service/sources'
 import type { NotGenuine } from '@vorta/attestation/ear'
+import { refuse } from '@vorta/attestation/errors'
 import { kindOfQuote } from '@vorta/attestation/quote-kind'
 import {
   type Bytes,
@@ -117,8 +118,12 @@ async function verifyBare(
       const reportData = crypto.sha512(concat(challenge, binding.data))
       return verifyBound(crypto, bare, reportData, options)
     }
-    case 'report-data':
-      return verifyBound(crypto, bare, binding.data, options)
+    case 'report-data': {
+      const verified = await verifyBound(crypto, bare, binding.data, options)
+      // Whoever presents an old quote knows its report data: nothing ties that to the challenge.
+      if (nonce === undefined) return verified
+      throw refuse('NONCE_MISMATCH', 'nonce: report data given as it is answers no challenge')
+    }
   }
 }
 

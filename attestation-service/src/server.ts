@@ -7,9 +7,9 @@ import { connectNodeAdapter } from '@connectrpc/connect-node'
 import { AttestationService } from '@vorta/api'
 import { gate, observe } from '@vorta/api/server/calls'
 import { createPageTokens } from '@vorta/api/server/paging'
-import { openCollateralSources } from '@vorta/attestation/collateral-service/sources'
+import { keepFresh, openCollateralSources } from '@vorta/attestation/collateral-service/sources'
 import { systemClock, systemRandom } from '@vorta/core'
-import { nodeCrypto } from '@vorta/core/crypto-node'
+import { pooledCrypto } from '@vorta/core/crypto-node'
 import { createLogger } from '@vorta/core/log'
 import { bearerOf, openTokenFile, sameToken } from '@vorta/core/server/bearer-token'
 import { loadTls, splitAddress } from '@vorta/core/server/listen'
@@ -45,7 +45,7 @@ export async function startAttestationService(config: ServiceConfig): Promise<At
     const given = bearerOf(authorization)
     return given && sameToken(given, token) ? 'admin' : undefined
   }
-  const base = { crypto: nodeCrypto, clock: systemClock, random: systemRandom }
+  const base = { crypto: pooledCrypto, clock: systemClock, random: systemRandom }
   const collateral = await openCollateralSources(
     config.collateral,
     join(dataFolder, 'collateral'),
@@ -85,6 +85,7 @@ export async function startAttestationService(config: ServiceConfig): Promise<At
     ...(tls ? { tls } : {}),
     onUpgrade: (_, socket) => socket.destroy(),
   })
+  const stopRenewal = keepFresh(collateral)
   const names = service.policies.all.map(({ name }) => name)
   log.info({ url: opened.url, key: service.key.kid, policies: names }, 'attestation service is up')
   for (const { name, policy } of service.policies.all) {
@@ -95,6 +96,7 @@ export async function startAttestationService(config: ServiceConfig): Promise<At
     url: opened.url,
     stop: async () => {
       stopping = true
+      stopRenewal()
       await opened.close()
       service.store.close()
       log.info('attestation service has stopped')

@@ -1,8 +1,8 @@
-// Writes the DER that the simulated PKI consists of. The mirror of der.ts, and
+// Writes the DER of RA-TLS certificates and of the simulated PKI. The mirror of der.ts, and
 // like it no general ASN.1 library.
 
 import { type Bytes, concat, isZero, utf8 } from '@vorta/core'
-import { tags } from '../der.ts'
+import { tags } from './der.ts'
 
 export function element(tag: number, ...contents: readonly Uint8Array[]): Bytes {
   const content = concat(...contents)

@@ -18,6 +18,7 @@ import {
 } from '@vorta/api'
 import { observe } from '@vorta/api/server/calls'
 import { createPageTokens } from '@vorta/api/server/paging'
+import { keepFresh } from '@vorta/attestation/collateral-service/sources'
 import { loadPolicy, measurementOfProgram, withMeasurement } from '@vorta/attestation-service'
 import { systemClock, systemRandom, type VortaError } from '@vorta/core'
 import { nodeCrypto, pooledCrypto } from '@vorta/core/crypto-node'
@@ -112,7 +113,7 @@ export async function startMainframe(
   const bus = new EventBus()
   const verifier = await openVerifier(config, policy, {
     dataFolder,
-    crypto: nodeCrypto,
+    crypto: pooledCrypto,
     clock,
     random: systemRandom,
     registry: metrics.registry,
@@ -145,7 +146,7 @@ export async function startMainframe(
     store,
     collateral,
     policy,
-    crypto: nodeCrypto,
+    crypto: pooledCrypto,
     clock,
     log,
     metrics,
@@ -271,9 +272,7 @@ export async function startMainframe(
     cluster.dropSilent(config.workers.lease)
     void forecasts.tick()
   }, config.workers.heartbeat)
-  const renewal = setInterval(() => {
-    for (const service of collateral.services) void service.refreshDue()
-  }, 60_000)
+  const stopRenewal = keepFresh(collateral)
   log.info(
     { url: opened.url, origin, recovered, logSize: logWriter.size, simulated: policy.simulated },
     'mainframe is up',
@@ -290,7 +289,7 @@ export async function startMainframe(
       // calls get their answers, and results that have arrived their receipts.
       state = 'stopping'
       clearInterval(leaseWatch)
-      clearInterval(renewal)
+      stopRenewal()
       engine.close()
       bus.close()
       cluster.close()

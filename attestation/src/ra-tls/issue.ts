@@ -15,7 +15,7 @@ import {
   sequence,
   smallInteger,
   time,
-} from '../simulated/der-writer.ts'
+} from '../der-writer.ts'
 import { diceOid, eventLogOid, taggedEvidence } from './certificate.ts'
 
 /** What a TLS end shows and signs with; PEM, as node:tls takes it. */

@@ -39,15 +39,14 @@ export type VerifiedRaTls = {
 export async function verifyRaTlsCertificate(
   crypto: Crypto,
   der: Uint8Array,
-  { anchors, now, collateral, nonce }: RaTlsOptions,
+  { collateral, nonce, ...options }: RaTlsOptions,
 ): Promise<VerifiedRaTls> {
   const certificate = parseRaTlsCertificate(der)
   const { spki, evidence, notAfter } = certificate
   if (!evidence) throw refuse('RATLS_NO_EVIDENCE', 'RA-TLS certificate: has no quote')
-  checkPeriod(certificate, now)
+  checkPeriod(certificate, options.now)
   // What costs no signature comes first.
   const { bound, holder } = checkKey(crypto, spki, evidence, nonce)
-  const options = { anchors, now }
   const quote = await verifyQuote(crypto, evidence.quote, await collateral(evidence.quote), options)
   // All 64 bytes: a tail that is not zero would be bound to nothing.
   if (!equal(quote.reportData, raTlsReportData(crypto, bound))) {

@@ -3,7 +3,7 @@
 
 import { type Bytes, concat, utf8 } from '@vorta/core'
 import { tags } from '../der.ts'
-import { boolean, element, octets, oid, sequence, smallInteger } from './der-writer.ts'
+import { boolean, element, octets, oid, sequence, smallInteger } from '../der-writer.ts'
 import { sha256, simulatedKey } from './keys.ts'
 import { certify, pckSubject, platformCa } from './pki.ts'
 

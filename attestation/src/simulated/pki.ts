@@ -15,7 +15,7 @@ import {
   sequence,
   smallInteger,
   time,
-} from './der-writer.ts'
+} from '../der-writer.ts'
 import { type SimulatedKey, sha256, signDer, simulatedKey } from './keys.ts'
 
 export type Issuer = { readonly subject: Bytes; readonly key: SimulatedKey }

@@ -5,8 +5,8 @@
 import { createHash, generateKeyPairSync } from 'node:crypto'
 import { type Bytes, concat, fromHex, own, utf8 } from '@vorta/core'
 import { tags } from '../der.ts'
+import { element, octets, oid, sequence } from '../der-writer.ts'
 import { type RaTlsKey, selfSigned } from '../ra-tls/issue.ts'
-import { element, octets, oid, sequence } from '../simulated/der-writer.ts'
 
 export type GramineOptions = {
   /** The platform's quote over 64 bytes of report data. */

@@ -247,6 +247,30 @@ suite('a job with sealed inputs', () => {
     assert.equal((await stored()).worker, 'w2')
   })
 
+  test('lets the next attempt wait whose predecessor was lost while its release was written', async () => {
+    const { worker, connection } = await waiting()
+    const commit = parts.table.commit.bind(parts.table)
+    const goOn = Promise.withResolvers<void>()
+    parts.table.commit = async (mutations) => {
+      await commit(mutations)
+      if (mutations.some(({ kind }) => kind === 'append-log')) await goOn.promise
+    }
+    const recording = parts.releases.release('one', await released())
+    await until('it is written', async () => (await stored()).release !== undefined)
+    worker.disconnect()
+    connection.hangUp()
+    await reaches('QUEUED')
+    await parts.join('w2')
+    parts.advance(100)
+    await waits('one', 2)
+    goOn.resolve()
+    assert.equal((await recording).index, 0)
+    parts.table.commit = commit
+    await parts.releases.release('one', await released())
+    assert.equal((await stored()).worker, 'w2')
+    assert.equal((await stored()).failures, 1)
+  })
+
   test('is placed anew when the enclave has restarted before the evidence or the release', async () => {
     const { worker } = await waiting()
     const release = await released()

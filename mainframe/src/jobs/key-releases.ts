@@ -196,8 +196,11 @@ export class KeyReleases {
       await table.commit([append, { kind: 'put-evidence', evidence: seen }, table.stage(job, step)])
       log.committed()
       metrics.logSize.set(log.size)
-      awaiting.forget(job)
-      this.deps.send(worker, [job])
+      // It may have been lost while it was written, and even be placed anew.
+      if (awaiting.has(waiting)) {
+        awaiting.forget(job)
+        this.deps.send(worker, [job])
+      }
       return { sha256, index }
     })
   }

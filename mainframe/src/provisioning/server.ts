@@ -21,7 +21,7 @@ import {
 } from '@vorta/attestation'
 import { type Clock, concat, fail, VortaError } from '@vorta/core'
 import { loadConfig } from '@vorta/core/config'
-import { nodeCrypto } from '@vorta/core/crypto-node'
+import { pooledCrypto } from '@vorta/core/crypto-node'
 import type { Logger } from '@vorta/core/log'
 import { loadTls, splitAddress } from '@vorta/core/server/listen'
 import type { Metrics } from '../metrics.ts'
@@ -137,7 +137,7 @@ async function appraise(
   }
   const now = clock.now()
   const options = { anchors, now, collateral }
-  const verified = await verifyRaTlsCertificate(nodeCrypto, certificate, options)
+  const verified = await verifyRaTlsCertificate(pooledCrypto, certificate, options)
   requireEnclaveKey(verified)
   requireAccepted(policy, verified.quote, now, verified.dstack)
   return verified.quote

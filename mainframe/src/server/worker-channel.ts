@@ -11,6 +11,7 @@ import {
   intelAnchor,
   requireAccepted,
   simulatedAnchor,
+  VerifierMemory,
   verifyRaTlsCertificate,
 } from '@vorta/attestation'
 import { openChannel } from '@vorta/attestation/ra-tls/channel'
@@ -18,7 +19,7 @@ import type { TlsIdentity } from '@vorta/attestation/ra-tls/issue'
 import { type EnclaveIdentity, identityOf } from '@vorta/attestation/ra-tls/same-enclave'
 import { sayRefusal, sayWelcome } from '@vorta/attestation/ra-tls/verdict'
 import { type Clock, VortaError } from '@vorta/core'
-import { nodeCrypto } from '@vorta/core/crypto-node'
+import { pooledCrypto } from '@vorta/core/crypto-node'
 import type { Logger } from '@vorta/core/log'
 import type { Metrics } from '../metrics.ts'
 
@@ -44,6 +45,9 @@ const handshakeMs = 15_000
 // Both anchors, as in the appraiser: simulated evidence is refused for what it is.
 const anchors = [intelAnchor, simulatedAnchor]
 
+// After a restart of the mainframe all workers come back at once.
+const memory = new VerifierMemory()
+
 /**
  * Opens the channel to a worker that was sent this challenge. A refusal is told to the worker,
  * logged, counted and thrown.
@@ -64,8 +68,8 @@ export async function openWorkerChannel(
       signal,
     })
     socket = channel.socket
-    const options = { anchors, now: clock.now(), collateral, nonce }
-    const { quote, dstack } = await verifyRaTlsCertificate(nodeCrypto, channel.peer, options)
+    const options = { anchors, now: clock.now(), memory, collateral, nonce }
+    const { quote, dstack } = await verifyRaTlsCertificate(pooledCrypto, channel.peer, options)
     requireAccepted(policy, quote, clock.now(), dstack)
     await sayWelcome(socket)
     return { socket, peer: identityOf(quote) }

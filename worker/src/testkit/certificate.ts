@@ -1,6 +1,6 @@
 // A certificate for 127.0.0.1 and the authority behind it, for tests of TLS.
 
-import { element, name, octets, oid, sequence } from '@vorta/attestation/simulated/der-writer'
+import { element, name, octets, oid, sequence } from '@vorta/attestation/der-writer'
 import { simulatedKey } from '@vorta/attestation/simulated/keys'
 import { certify, pem } from '@vorta/attestation/simulated/pki'
 
