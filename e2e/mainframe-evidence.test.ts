@@ -50,11 +50,12 @@ suite('a mainframe inside a dstack guest', async () => {
   const self = { provider: 'dstack', endpoint: agent.endpoint, tlsName: 'localhost' }
   const cluster = await boot('dstack', self)
   const { guest } = agent
+  const [, rtmr1, rtmr2] = guest.registers()
   const td = {
     mrtd: [guest.mrtd],
     rtmr0: 'any',
-    rtmr1: 'any',
-    rtmr2: 'any',
+    rtmr1: [rtmr1],
+    rtmr2: [rtmr2],
     composeHash: [guest.identity.composeHash],
   }
   const policy = write('policy.yaml', { tees: ['tdx'], measurements: { td: [td] } })

@@ -13,7 +13,7 @@ import {
   readUnsigned,
   tags,
 } from './der.ts'
-import { integer, oid, sequence, smallInteger, time } from './simulated/der-writer.ts'
+import { integer, oid, sequence, smallInteger, time } from './der-writer.ts'
 
 const reader = (hex: string): DerReader => new DerReader(fromHex(hex)!)
 const refuses = (read: () => unknown): void => assert.throws(read, { code: 'DER' })

@@ -34,40 +34,58 @@ const malformed = (text: string) => refuse('DER', `DER: ${text}`)
 
 /** Reads the elements of one level, one after the other. All failures are DER. */
 export class DerReader {
+  // The level is bytes[at, to): opening one copies nothing, and offsets in
+  // refusals count from the beginning of the document.
   private readonly bytes: Uint8Array
-  private at = 0
+  private readonly to: number
+  private at: number
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, from = 0, to = bytes.length) {
     this.bytes = bytes
+    this.at = from
+    this.to = to
   }
 
   get done(): boolean {
-    return this.at === this.bytes.length
+    return this.at === this.to
   }
 
   /** The tag that comes next; undefined at the end. */
   get next(): number | undefined {
-    return this.bytes[this.at]
+    return this.at < this.to ? this.bytes[this.at] : undefined
   }
 
   read(tag: number): DerElement {
-    if (this.next !== tag) {
-      throw malformed(`expected tag ${tag} at offset ${this.at}, got ${this.next ?? 'the end'}`)
-    }
     const start = this.at
-    this.at++
-    const length = this.length()
-    if (length > this.bytes.length - this.at) {
-      throw malformed(`expected ${length} bytes at offset ${this.at}, got fewer`)
+    const content = this.skip(tag)
+    return {
+      content: this.bytes.subarray(content, this.at),
+      raw: this.bytes.subarray(start, this.at),
     }
-    const content = this.bytes.subarray(this.at, this.at + length)
-    this.at += length
-    return { content, raw: this.bytes.subarray(start, this.at) }
+  }
+
+  /** As `read`, for those who need the content alone. */
+  content(tag: number): Uint8Array {
+    return this.bytes.subarray(this.skip(tag), this.at)
   }
 
   /** Reads the element and opens it. */
   inside(tag: number): DerReader {
-    return new DerReader(this.read(tag).content)
+    return new DerReader(this.bytes, this.skip(tag), this.at)
+  }
+
+  /** Goes behind the element; where its content begins. */
+  private skip(tag: number): number {
+    if (this.next !== tag) {
+      throw malformed(`expected tag ${tag} at offset ${this.at}, got ${this.next ?? 'the end'}`)
+    }
+    this.at++
+    const length = this.length()
+    if (length > this.to - this.at) {
+      throw malformed(`expected ${length} bytes at offset ${this.at}, got fewer`)
+    }
+    this.at += length
+    return this.at - length
   }
 
   end(): void {
@@ -75,7 +93,7 @@ export class DerReader {
   }
 
   private byte(): number {
-    const value = this.bytes[this.at]
+    const value = this.next
     if (value === undefined) throw malformed(`expected a length at offset ${this.at}, got the end`)
     this.at++
     return value
@@ -104,8 +122,9 @@ export function openDer(bytes: Uint8Array, tag: number): DerReader {
 
 /** Content bytes of an INTEGER that is not negative and has no needless leading zero. */
 export function readUnsigned(reader: DerReader, tag: number = tags.integer): Uint8Array {
-  const { content } = reader.read(tag)
-  const [first, second] = content
+  const content = reader.content(tag)
+  const first = content[0]
+  const second = content[1]
   if (first === undefined || first >= 0x80) throw malformed('expected a non-negative integer')
   if (first === 0 && second !== undefined && second < 0x80) {
     throw malformed('integer has a needless leading zero')
@@ -122,14 +141,14 @@ export function readSmall(reader: DerReader, max: number, tag: number = tags.int
 }
 
 export function readBoolean(reader: DerReader): boolean {
-  const { content } = reader.read(tags.boolean)
-  const [value] = content
+  const content = reader.content(tags.boolean)
+  const value = content[0]
   if (content.length !== 1 || (value !== 0 && value !== 0xff)) throw malformed('expected a boolean')
   return value === 0xff
 }
 
 export function readOctets(reader: DerReader, length: number): Bytes {
-  const { content } = reader.read(tags.octetString)
+  const content = reader.content(tags.octetString)
   if (content.length !== length) {
     throw malformed(`expected ${length} octets, got ${content.length}`)
   }
@@ -138,7 +157,7 @@ export function readOctets(reader: DerReader, length: number): Bytes {
 
 /** A BIT STRING of whole bytes. */
 export function readBitString(reader: DerReader): Uint8Array {
-  const { content } = reader.read(tags.bitString)
+  const content = reader.content(tags.bitString)
   if (content[0] !== 0) throw malformed('expected a bit string of whole bytes')
   return content.subarray(1)
 }
@@ -147,7 +166,7 @@ const maxOidLength = 32
 
 /** An OBJECT IDENTIFIER in dotted form. */
 export function readOid(reader: DerReader): string {
-  const { content } = reader.read(tags.oid)
+  const content = reader.content(tags.oid)
   if (content.length === 0 || content.length > maxOidLength) throw malformed('OID has a bad length')
   const arcs: number[] = []
   let value = 0
@@ -173,7 +192,7 @@ export function readOid(reader: DerReader): string {
 /** UTCTime or GeneralizedTime in UTC with whole seconds, as RFC 5280 section 4.1.2.5 asks; milliseconds. */
 export function readTime(reader: DerReader): number {
   const isUtc = reader.next === tags.utcTime
-  const { content } = reader.read(isUtc ? tags.utcTime : tags.generalizedTime)
+  const content = reader.content(isUtc ? tags.utcTime : tags.generalizedTime)
   const yearDigits = isUtc ? 2 : 4
   if (content.length !== yearDigits + 11 || content.at(-1) !== 0x5a) {
     throw malformed('expected a time in UTC with seconds')

@@ -3,6 +3,7 @@
 
 import { type Json, toRfc3339 } from '@vorta/core'
 import {
+  base64,
   boolean,
   type Decoded,
   type Decoder,
@@ -12,6 +13,7 @@ import {
   oneOf,
   openObject,
   optional,
+  refine,
   string,
   tuple,
 } from '@vorta/core/decode'
@@ -68,12 +70,16 @@ const vector: Decoder<TrustVector> = object(
 )
 
 /** The rest of it is for people, and for the policies of those who read more. */
-const found: Decoder<Found> = openObject({
-  genuine: boolean,
-  key: optional(text),
-  evidence: optional(text),
-  simulated: optional(boolean),
-})
+const found: Decoder<Found> = refine(
+  openObject({
+    genuine: boolean,
+    key: optional(base64(1, 256)),
+    evidence: optional(text),
+    simulated: optional(boolean),
+  }),
+  ({ genuine, simulated }) => genuine === (simulated !== undefined),
+  'simulated to be said of genuine evidence, and of no other',
+)
 
 const only = <T>(decoder: Decoder<T>) => object({ [earSubmodule]: decoder })
 

@@ -121,6 +121,8 @@ test('refuses payloads with one reading too many, or of another shape', async ()
     [body.replace('"affirming"', '"good"').replace('"warning"', '"good"'), 'EAR_FORMAT'],
     [body.replace('"hardware":-33', '"hardware":200'), 'EAR_FORMAT'],
     [body.replace('"exp":', '"expires":'), 'EAR_FORMAT'],
+    [body.replace('"simulated":true,', ''), 'EAR_FORMAT'],
+    [body.replace('"genuine":true,', '"genuine":true,"key":"?",'), 'EAR_FORMAT'],
     [body.replace('2023:veraison/ear', '2024:veraison/ear'), 'EAR_PROFILE'],
   ]
   for (const [text, code] of cases) {

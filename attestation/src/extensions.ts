@@ -21,7 +21,7 @@ export function readExtensions(
     const extension = list.inside(tags.sequence)
     const oid = readOid(extension)
     const critical = extension.next === tags.boolean && readTrue(extension)
-    const { content } = extension.read(tags.octetString)
+    const content = extension.content(tags.octetString)
     extension.end()
     if (found.has(oid)) throw refuse(fault, `extension ${oid} stands twice`)
     if (critical && !known.includes(oid)) {

@@ -10,7 +10,7 @@ import { Lru } from './lru.ts'
 import type { OpenedCollateral } from './opened-collateral.ts'
 import type { OpenedEndorsement } from './opened-endorsement.ts'
 import type { PckExtension } from './pck-extension.ts'
-import { type ParseCertificate, parseLines } from './pem.ts'
+import { type ParseCertificate, parseBlock } from './pem.ts'
 import type { TcbInfo } from './tcb-info.ts'
 import type { VerifiedQuote } from './verified-quote.ts'
 import type { Certificate } from './x509.ts'
@@ -105,11 +105,11 @@ export class Session {
   }
 
   /** Parses a certificate, unless it is known. */
-  readonly parseCertificate: ParseCertificate = (lines) => {
-    const known = this.memory.certificates.get(lines) ?? this.certificates.get(lines)
+  readonly parseCertificate: ParseCertificate = (block) => {
+    const known = this.memory.certificates.get(block) ?? this.certificates.get(block)
     if (known) return known
-    const certificate = parseLines(lines)
-    if (certificate) this.certificates.set(lines, certificate)
+    const certificate = parseBlock(block)
+    if (certificate) this.certificates.set(block, certificate)
     return certificate
   }
 
@@ -123,8 +123,8 @@ export class Session {
     for (const [data, { key, signature, isGood }] of this.begun) {
       if (await isGood) this.memory.proofs.set(data, { key, signature })
     }
-    for (const [lines, certificate] of this.certificates) {
-      this.memory.certificates.set(lines, certificate)
+    for (const [block, certificate] of this.certificates) {
+      this.memory.certificates.set(block, certificate)
     }
     for (const action of this.onSuccess) action()
   }

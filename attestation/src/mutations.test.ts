@@ -19,10 +19,10 @@ import { mutate, randomFrom } from '../test/mutate.ts'
 import { simulatedAnchor } from './anchors.ts'
 import type { Collateral } from './collateral.ts'
 import { verifyCrl } from './crl.ts'
+import { sequence, smallInteger, time } from './der-writer.ts'
 import { Memory } from './memory.ts'
 import { checkRoots } from './roots.ts'
 import { readSignerChain, signedJson, verifySignedJson, verifySigner } from './signed-json.ts'
-import { sequence, smallInteger, time } from './simulated/der-writer.ts'
 import { signRaw } from './simulated/keys.ts'
 import {
   type Issuer,
@@ -133,7 +133,7 @@ for (const [seed, [name, judge]] of Object.entries(documents).entries()) {
           if (isSameEvidence(mutated, text)) continue
           yield () => faultOf(judge(mutated))
           const spoiled = { ...tdCollateral, [field]: mutated }
-          if (i % 20 === 0) yield refused({ quote: tdQuote, collateral: spoiled })
+          if (i % 100 === 0) yield refused({ quote: tdQuote, collateral: spoiled })
         }
       })(),
     )

@@ -8,11 +8,18 @@ import { type Certificate, parseCertificate } from './x509.ts'
 // A PCK chain has three certificates.
 const maxCertificates = 8
 
-const block =
-  /-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]{1,76}\r?\n)+)-----END CERTIFICATE-----(?:\r?\n|$)/y
+const footer = '-----END CERTIFICATE-----'
+const wholeBlock =
+  /^-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]{1,76}\r?\n)+)-----END CERTIFICATE-----(?:\r?\n)?$/
 
-/** Makes a certificate of the lines between the marks; undefined where they are not base64. */
-export type ParseCertificate = (lines: string) => Certificate | undefined
+/** Makes a certificate of one PEM block with its line end; undefined where it is none. */
+export type ParseCertificate = (block: string) => Certificate | undefined
+
+export const parseBlock: ParseCertificate = (block) => {
+  const lines = wholeBlock.exec(block)?.[1]
+  const der = lines === undefined ? undefined : fromBase64(lines.replace(/[\r\n]/g, ''))
+  return der && parseCertificate(der)
+}
 
 /**
  * Parses one PEM certificate after the other; `parse` is for callers that know
@@ -21,26 +28,30 @@ export type ParseCertificate = (lines: string) => Certificate | undefined
 export function parsePemChain(
   text: string,
   what: string,
-  parse: ParseCertificate = parseLines,
+  parse: ParseCertificate = parseBlock,
 ): readonly Certificate[] {
   const certificates: Certificate[] = []
-  block.lastIndex = 0
-  while (block.lastIndex < text.length) {
-    const at = block.lastIndex
-    const lines = block.exec(text)?.[1]
-    const certificate = lines === undefined ? undefined : parse(lines)
-    if (!certificate) {
-      throw refuse('CHAIN_FORMAT', `${what}: expected a PEM certificate at character ${at}`)
-    }
+  for (let at = 0; at < text.length; ) {
     if (certificates.length >= maxCertificates) {
       throw refuse('CHAIN_FORMAT', `${what}: expected at most ${maxCertificates} certificates`)
     }
+    const end = endOfBlock(text, at)
+    const certificate = end === undefined ? undefined : parse(text.slice(at, end))
+    if (end === undefined || !certificate) {
+      throw refuse('CHAIN_FORMAT', `${what}: expected a PEM certificate at character ${at}`)
+    }
     certificates.push(certificate)
+    at = end
   }
   return certificates
 }
 
-export const parseLines: ParseCertificate = (lines) => {
-  const der = fromBase64(lines.replace(/[\r\n]/g, ''))
-  return der && parseCertificate(der)
+/** Behind the line end of the next footer; undefined where there is none. */
+function endOfBlock(text: string, from: number): number | undefined {
+  const found = text.indexOf(footer, from)
+  if (found < 0) return undefined
+  const end = found + footer.length
+  const lineEnd = text.indexOf('\n', end)
+  // Anything else that stands between them is the block's, and makes it none.
+  return lineEnd < 0 ? text.length : lineEnd + 1
 }

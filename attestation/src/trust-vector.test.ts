@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { nodeCrypto } from '@vorta/core/crypto-node'
 import { now } from '../test/fixture.ts'
-import { acceptsSgx, acceptsTd, readPolicy, sgxQuote, tdQuote } from '../test/judging.ts'
+import { acceptsSgx, acceptsTd, readPolicy, sgxQuote, tdQuote, tdRule } from '../test/judging.ts'
 import { verdictOf } from './policy/verdict.ts'
 import { statusOf, type TrustVector, tierOf, trustVectorOf } from './trust-vector.ts'
 import type { VerifiedQuote } from './verified-quote.ts'
@@ -32,6 +32,14 @@ test('affirms an up-to-date enclave or TD that the policy names', () => {
   assert.deepEqual(appraise(acceptsTd, genuineTd), best)
   const known = { ...acceptsSgx, platforms: { allow: [genuine.ppidSha256] } }
   assert.deepEqual(appraise(known, genuine), { 'instance-identity': 2, ...best })
+})
+
+test('affirms no more than the policy has looked at', () => {
+  const denied = { ...acceptsSgx, platforms: { deny: ['5e'.repeat(32)] } }
+  assert.deepEqual(appraise(denied, genuine), best, 'a platform that is not denied is not known')
+  const open = { rtmr1: 'any', rtmr2: 'any', rtmr3: 'any' }
+  const anySystem = { ...acceptsTd, measurements: { td: [{ ...tdRule, ...open }] } }
+  assert.deepEqual(appraise(anySystem, genuineTd), { ...best, executables: 33, status: 'warning' })
 })
 
 test('warns of an accepted status other than UpToDate, and during grace', () => {

@@ -52,7 +52,7 @@ export function trustVectorOf(verdict: Verdict): TrustVector {
   return {
     ...(identity !== undefined && { 'instance-identity': identity }),
     configuration: configurationOf(verdict),
-    executables: holds(verdict, 'measurement') ? approvedAtBoot : unrecognized,
+    executables: executablesOf(verdict),
     hardware: hardwareOf(verdict),
     // Nobody but the host keeps a simulated enclave's memory closed: no claim.
     ...(!simulated && { 'runtime-opaque': opaqueOf(verdict) }),
@@ -65,11 +65,20 @@ const broken = ({ findings }: Verdict, ...rules: readonly string[]): boolean =>
 const holds = ({ findings }: Verdict, rule: string): boolean =>
   findings.some((finding) => finding.rule === rule && finding.ok)
 
+const isOpen = ({ notChecked }: Verdict, ...rules: readonly string[]): boolean =>
+  notChecked.some(({ rule }) => rules.includes(rule))
+
 /** Only a policy that lists platforms knows the instance; a kind of platform is no identity. */
 function identityOf(verdict: Verdict): number | undefined {
   if (broken(verdict, 'platform')) return unknownHardware
-  return holds(verdict, 'platform') && !verdict.quote.simulated ? affirmed : undefined
+  return isOpen(verdict, 'platform') || verdict.quote.simulated ? undefined : affirmed
 }
+
+/** A TD whose kernel or initrd may be any runs nobody knows what. */
+const executablesOf = (verdict: Verdict): number =>
+  holds(verdict, 'measurement') && !isOpen(verdict, 'rtmr1', 'rtmr2')
+    ? approvedAtBoot
+    : unrecognized
 
 function configurationOf(verdict: Verdict): number {
   const { quote } = verdict

@@ -3,9 +3,11 @@
 // commitment, which stands in the job's spec, so that a wait that was broken off
 // can be taken up from the job alone.
 
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
+import { writeDurably } from '@vorta/attestation/collateral-service/durable-file'
+import { createMutex } from '@vorta/attestation/providers/mutex'
 import { fail } from '@vorta/core'
 import { base64, type Decoded, decode, integer, object, sha256Hex } from '@vorta/core/decode'
 import type { Io } from './io.ts'
@@ -45,16 +47,29 @@ export async function readContentKey(io: Io, commitment: string): Promise<Conten
   } catch {
     throw damaged('is not JSON')
   }
-  const kept = decode(decoder, value, damaged)
+  // Without the decoder's words, which would quote the key.
+  const kept = decode(decoder, value, () => damaged('is not the key of a job'))
   if (kept.commitment !== commitment) throw damaged('holds another key')
   return kept
 }
 
 /** On disk when it returns, whole or not at all. */
-export async function writeContentKey(io: Io, kept: ContentKey): Promise<void> {
-  const path = contentKeyPath(io, kept.commitment)
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  const fresh = `${path}.${process.pid}`
-  await writeFile(fresh, `${JSON.stringify(kept, null, 2)}\n`, { mode: 0o600, flush: true })
-  await rename(fresh, path)
-}
+export const writeContentKey = (io: Io, kept: ContentKey): Promise<void> =>
+  writeDurably(contentKeyPath(io, kept.commitment), `${JSON.stringify(kept, null, 2)}\n`)
+
+const oneByOne = createMutex()
+
+/**
+ * Counts one more release; on disk when it returns. Several may be under way, as a server can
+ * arrange it, so the file is looked at anew. Throws RELEASES_EXHAUSTED and as readContentKey.
+ */
+export const countRelease = (io: Io, commitment: string, most: number): Promise<void> =>
+  oneByOne(async () => {
+    const kept = await readContentKey(io, commitment)
+    if (kept.releases >= most) {
+      throw fail('RELEASES_EXHAUSTED', `the key was released ${kept.releases} times already`, {
+        hints: ['allow more with --max-releases'],
+      })
+    }
+    await writeContentKey(io, { ...kept, releases: kept.releases + 1 })
+  })

@@ -202,6 +202,23 @@ test('releases no more often than allowed, also by another process', async () =>
   assert.equal(kept.releases, 2)
 })
 
+test('counts releases also where a server keeps several of them under way', async () => {
+  const all = Promise.withResolvers<void>()
+  let asked = 0
+  const server = it.server(async (nonce) => {
+    if (++asked === 4) all.resolve()
+    await all.promise
+    return it.honest(nonce)
+  })
+  const under = Array.from({ length: 4 }, () => releaseKey(it.ui, server, it.job, choice))
+  const codes = (await Promise.allSettled(under)).map((one) =>
+    one.status === 'fulfilled' ? 'released' : one.reason.code,
+  )
+  const [released, exhausted] = ['released', 'RELEASES_EXHAUSTED']
+  assert.deepEqual(codes.sort(), [exhausted, exhausted, released, released])
+  assert.equal(it.releases.length, choice.maxReleases)
+})
+
 test('repeats the same release where the connection broke, and counts it once', async () => {
   it.breaks.left = 1
   await releaseKey(it.ui, it.server(it.honest), it.job, choice)
@@ -212,15 +229,13 @@ test('repeats the same release where the connection broke, and counts it once', 
 })
 
 test('a release does not outlast its job, whatever the server says of that', async () => {
-  const expireTime = {
-    $typeName: 'google.protobuf.Timestamp',
-    seconds: 2n ** 40n,
-    nanos: 0,
-  } as const
-  const forever = create(JobSchema, { ...it.job, expireTime })
-  await releaseKey(it.ui, it.server(it.honest), forever, choice)
-  const { notAfter } = readRelease(it.releases[0]!)
-  assert.ok(Date.parse(notAfter) <= now() + 24 * 3_600_000 + 60_000, notAfter)
+  for (const seconds of [2n ** 62n, -(2n ** 62n)]) {
+    const expireTime = { $typeName: 'google.protobuf.Timestamp', seconds, nanos: 0 } as const
+    const job = create(JobSchema, { ...it.job, expireTime })
+    await releaseKey(it.ui, it.server(it.honest), job, choice)
+    const { notAfter } = readRelease(it.releases.at(-1)!)
+    assert.ok(Date.parse(notAfter) <= now() + 24 * 3_600_000 + 60_000, notAfter)
+  }
 })
 
 test('the key is in a file for its owner only, and a damaged one is refused', async () => {

@@ -11,7 +11,7 @@ import { makeRelease, releasePurpose } from '@vorta/attestation/sealing/release'
 import { fail, fromBase64, systemRandom, toHex, toRfc3339, VerificationError } from '@vorta/core'
 import { nodeCrypto } from '@vorta/core/crypto-node'
 import type { Options, Values } from './command.ts'
-import { readContentKey, writeContentKey } from './content-keys.ts'
+import { countRelease, readContentKey } from './content-keys.ts'
 import { idOf } from './jobs.ts'
 import { monitor } from './monitor.ts'
 import { repeated, type Server } from './server.ts'
@@ -83,11 +83,6 @@ export async function releaseKey(
   const sealed = job.spec?.sealed
   if (!sealed) throw fail('KEY_NOT_AWAITED', `${job.name} has no sealed inputs`)
   const kept = await readContentKey(io, sealed.keyCommitment)
-  if (kept.releases >= maxReleases) {
-    throw fail('RELEASES_EXHAUSTED', `the key was released ${kept.releases} times already`, {
-      hints: ['allow more with --max-releases'],
-    })
-  }
   const nonce = systemRandom(32)
   const asked = await repeated(() => server.releases.challengeEnclave({ job: job.name, nonce }))
   if (asked.specSha256 !== kept.spec) {
@@ -122,7 +117,7 @@ export async function releaseKey(
     sealTo(sealingKey, info, message),
   )
   // Counted first: what was sent may have arrived, whatever the answer.
-  await writeContentKey(io, { ...kept, releases: kept.releases + 1 })
+  await countRelease(io, sealed.keyCommitment, maxReleases)
   const { releaseSha256, logIndex } = await repeated(() =>
     server.releases.releaseKey({ job: job.name, release }),
   )
@@ -130,8 +125,10 @@ export async function releaseKey(
 }
 
 /** As long as the job may last, if the server's word on that is a sensible one. */
-const notAfter = ({ expireTime }: Job, now: number): number =>
-  Math.min(expireTime ? timestampMs(expireTime) : now, now + longestMs) + clockSkewMs
+const notAfter = ({ expireTime }: Job, now: number): number => {
+  const end = expireTime ? timestampMs(expireTime) : now
+  return Math.min(Math.max(end, now), now + longestMs) + clockSkewMs
+}
 
 /** The attempt that asked is over; the next one asks anew. */
 const attemptOver = new Set([

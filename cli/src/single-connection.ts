@@ -18,6 +18,8 @@ export type SingleConnection = {
 }
 
 const timeoutMs = 30_000
+/** Evidence is the largest answer, and whoever gives it may be anybody. */
+const maxAnswerBytes = 8 * 1024 * 1024
 
 /** Throws UNAVAILABLE. */
 export async function connectOnce(endpoint: string): Promise<SingleConnection> {
@@ -41,6 +43,7 @@ export async function connectOnce(endpoint: string): Promise<SingleConnection> {
     httpVersion: '2',
     sessionManager,
     defaultTimeoutMs: timeoutMs,
+    readMaxBytes: maxAnswerBytes,
   })
   const close = () => {
     sessionManager.abort()

@@ -39,6 +39,15 @@ export type Ui = {
   readonly docs: (page: string) => void
 }
 
+// All that a terminal would act on, but for line, tab and the codes of `formats`: much of what is
+// said comes from a server, which could paint over the word SIMULATED with it.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the palette's own codes
+const acting = /(?!\x1b\[(?:[12]|22|3[1-59])m)[^\P{Cc}\n\t]|\p{Bidi_Control}/gu
+
+/** A program gets the very bytes. */
+const forReader = ({ isTTY }: Sink, text: string): string =>
+  isTTY ? text.replace(acting, '\ufffd') : text
+
 export function createUi(io: Io, noColor: boolean): Ui {
   const painter = (sink: Sink): Paint => {
     const { NO_COLOR, TERM } = io.env
@@ -46,14 +55,15 @@ export function createUi(io: Io, noColor: boolean): Ui {
     return (tone, text) => styleText(formats[tone], text, { validateStream: false })
   }
   const talk = painter(io.stderr)
-  const say = (line: string) => io.stderr.write(`${line}\n`)
+  const tell = (sink: Sink) => (line: string) => sink.write(`${forReader(sink, line)}\n`)
+  const say = tell(io.stderr)
   const label = (tone: Tone, word: string) => (text: string) =>
     say(`${talk(tone, `${word}:`)} ${text}`)
   return {
     io,
     paint: painter(io.stdout),
     talk,
-    print: (line) => io.stdout.write(`${line}\n`),
+    print: tell(io.stdout),
     say,
     step: (verb, text) => say(`${talk('strong', verb.padStart(12))} ${text}`),
     warn: label('attention', 'warning'),

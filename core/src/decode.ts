@@ -14,7 +14,8 @@ class Mismatch extends Error {
   readonly hints: readonly string[]
 
   constructor(expected: string, got: unknown, path = '', hints: readonly string[] = []) {
-    super(`${path || 'document'}: expected ${expected}, got ${show(got)}`)
+    // The names in a path may be anybody's, as long as the document allows.
+    super(`${path.slice(0, 256) || 'document'}: expected ${expected}, got ${show(got)}`)
     this.expected = expected
     this.got = got
     this.path = path

@@ -13,6 +13,8 @@ export type JsonLimits = {
   readonly maxBytes: number
   /** Deepest nesting of arrays and objects. */
   readonly maxDepth?: number
+  /** Most values, those within arrays and objects included. */
+  readonly maxValues?: number
 }
 
 const defaultDepth = 32
@@ -27,15 +29,14 @@ export function parseJson(input: Uint8Array | string, limits: JsonLimits): Json 
   }
   const text = typeof input === 'string' ? input : fromUtf8(input)
   if (text === undefined) throw fail('MALFORMED_JSON', 'JSON document is not valid UTF-8')
-  return new Reader(text, limits.maxDepth ?? defaultDepth).document()
+  const { maxDepth = defaultDepth, maxValues = Number.POSITIVE_INFINITY } = limits
+  return new Reader(text, maxDepth, maxValues).document()
 }
 
 const spaces = /[ \t\n\r]*/y
 // Strings without escapes are the common case and are cut out whole.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 8259 forbids them unescaped
 const plainString = /"[^"\\\u0000-\u001f]*"/y
-// biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 8259 forbids them unescaped
-const anyString = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y
 const number = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y
 const literals = [
   ['true', true],
@@ -46,11 +47,13 @@ const literals = [
 class Reader {
   private readonly text: string
   private readonly maxDepth: number
+  private valuesLeft: number
   private at = 0
 
-  constructor(text: string, maxDepth: number) {
+  constructor(text: string, maxDepth: number, maxValues: number) {
     this.text = text
     this.maxDepth = maxDepth
+    this.valuesLeft = maxValues
   }
 
   document(): Json {
@@ -61,6 +64,8 @@ class Reader {
   }
 
   private value(depth: number): Json {
+    this.valuesLeft--
+    if (this.valuesLeft < 0) throw fail('TOO_LARGE', 'JSON document has too many values')
     this.skip()
     const next = this.text[this.at]
     if (next === '{' || next === '[') {
@@ -110,12 +115,25 @@ class Reader {
   private string(): string {
     const plain = this.match(plainString)
     if (plain !== undefined) return plain.slice(1, -1)
-    const escaped = this.match(anyString)
-    if (escaped === undefined) throw this.malformed('a string')
-    const text: string = JSON.parse(escaped)
+    const text = this.escapedString()
+    if (text === undefined) throw this.malformed('a string')
     // A lone surrogate has no UTF-8 form, so it could not be signed as what was read.
     if (!text.isWellFormed()) throw this.malformed('a well-formed string')
     return text
+  }
+
+  /** Without a regular expression: one that chooses at each character runs out of stack. */
+  private escapedString(): string | undefined {
+    if (this.text[this.at] !== '"') return undefined
+    let end = this.at + 1
+    while (end < this.text.length && this.text[end] !== '"') end += this.text[end] === '\\' ? 2 : 1
+    try {
+      const text: string = JSON.parse(this.text.slice(this.at, end + 1))
+      this.at = end + 1
+      return text
+    } catch {
+      return undefined
+    }
   }
 
   private take(character: string): boolean {
@@ -132,8 +150,9 @@ class Reader {
 
   private match(pattern: RegExp): string | undefined {
     pattern.lastIndex = this.at
-    const found = pattern.exec(this.text)?.[0]
-    if (found !== undefined) this.at += found.length
+    if (!pattern.test(this.text)) return undefined
+    const found = this.text.slice(this.at, pattern.lastIndex)
+    this.at = pattern.lastIndex
     return found
   }
 

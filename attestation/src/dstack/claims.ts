@@ -48,6 +48,10 @@ export function verifyEventLog(crypto: Crypto, text: string, td: TdReport): Dsta
 function readBoot(events: readonly RuntimeEvent[]) {
   const ready = events.findIndex(({ name }) => name === 'system-ready')
   if (ready < 0) throw fault('EVENT_MISSING', 'system-ready', 'is not in the log')
+  // The bytes behind a digest have a colon between name and payload: with a second one, the
+  // same bytes are also an event of another name. The guest's own events have none in theirs.
+  const unclear = events.slice(0, ready).find(({ name }) => name.includes(':'))
+  if (unclear) throw fault('EVENT_LOG_FORMAT', unclear.name.slice(0, 64), 'has a colon in its name')
   const done = sole('boot-mr-done')
 
   /** Where the one event of this name stands before the application runs. */

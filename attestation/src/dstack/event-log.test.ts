@@ -208,6 +208,15 @@ suite('the event log of a simulated guest', () => {
     })
   }
 
+  test('is refused where an event of the boot is cut at another colon, and so hides its name', () => {
+    const log = edited((entries) => {
+      const provider = entries.find(({ event }) => event === 'key-provider')!
+      const event_payload = Buffer.from('"none","id":""}').toString('hex')
+      Object.assign(provider, { event: 'key-provider:{"name"', event_payload })
+    })
+    refuses(log, 'EVENT_LOG_FORMAT', /key-provider:/)
+  })
+
   test('is refused where the surroundings come before the application', () => {
     for (const name of ['os-image-hash', 'key-provider']) {
       refuses(bootOf(moved(name, 'system-preparing')), 'EVENT_EARLY', new RegExp(name))

@@ -9,6 +9,8 @@ import { readPolicy, tdRule } from '../../test/judging.ts'
 import { policyDecoder } from './decoder.ts'
 import { policyDigest } from './verdict.ts'
 
+const [app, hash, config] = ['aa'.repeat(20), 'cc'.repeat(32), '01'.repeat(48)]
+
 const bad: readonly (readonly [policy: object, message: RegExp])[] = [
   [{ simulate: true }, /simulate: expected only the fields/],
   [{ debug: 'yes' }, /debug: expected true or false/],
@@ -23,6 +25,19 @@ const bad: readonly (readonly [policy: object, message: RegExp])[] = [
   [{ measurements: { td: [{ ...tdRule, rtmr1: 'all' }] } }, /rtmr1: expected "any"/],
   [{ measurements: { td: [{ mrtd: tdRule.mrtd }] } }, /rtmr0/],
   [{ measurements: { td: [{ ...tdRule, rtmr3: undefined }] } }, /what runs in the TD/],
+  [
+    { measurements: { td: [{ ...tdRule, rtmr3: undefined, appId: [app] }] } },
+    /what runs in the TD/,
+  ],
+  ...['rtmr1', 'rtmr2'].flatMap((register) =>
+    [{}, { rtmr3: 'any', composeHash: [hash] }, { rtmr3: undefined, mrConfigId: [config] }].map(
+      (named) =>
+        [
+          { measurements: { td: [{ ...tdRule, [register]: 'any', ...named }] } },
+          /lists in rtmr1 and rtmr2/,
+        ] as const,
+    ),
+  ),
   [{ grace: { statuses: ['OutOfDate'] } }, /exactly one of period .* and until/],
   [
     { grace: { statuses: ['OutOfDate'], period: '1d', until: '2026-01-01T00:00:00Z' } },
@@ -43,6 +58,11 @@ const bad: readonly (readonly [policy: object, message: RegExp])[] = [
 
 test('refuses policies with unknown or wrong fields, and says what it expected', () => {
   for (const [policy, message] of bad) assert.throws(() => readPolicy(policy), { message })
+})
+
+test('reads a rule that leaves everything but the firmware open, and says so itself', () => {
+  const open = { mrtd: tdRule.mrtd, rtmr0: 'any', rtmr1: 'any', rtmr2: 'any', rtmr3: 'any' }
+  assert.deepEqual(readPolicy({ measurements: { td: [open] } }).measurements.td, [open])
 })
 
 test('reads or refuses anything whatever, and throws nothing else', () => {

@@ -62,23 +62,35 @@ const signerRule: Decoder<SignerRule> = object({
   minIsvSvn: integer(0, 0xffff),
 })
 
+const tdMembers: Decoder<TdRule> = object({
+  mrtd: some(96),
+  rtmr0: allowed(96),
+  rtmr1: allowed(96),
+  rtmr2: allowed(96),
+  rtmr3: optional(allowed(96)),
+  composeHash: optional(some(64)),
+  appId: optional(some(40)),
+  osImageHash: optional(some(64)),
+  mrConfigId: optional(some(96)),
+  mrOwner: optional(some(96)),
+  mrOwnerConfig: optional(some(96)),
+})
+
+const namesWhatRuns = refine(
+  tdMembers,
+  ({ rtmr3, composeHash, mrConfigId }) => (rtmr3 ?? composeHash ?? mrConfigId) !== undefined,
+  'composeHash, mrConfigId or rtmr3 to say what runs in the TD (rtmr3: any accepts all)',
+)
+
+/** What the host sets or the system in the TD writes: any system that is not known may say the same. */
+const onlyStated = ['rtmr3', 'composeHash', 'appId', 'osImageHash', 'mrConfigId'] as const
+
 const tdRule: Decoder<TdRule> = refine(
-  object({
-    mrtd: some(96),
-    rtmr0: allowed(96),
-    rtmr1: allowed(96),
-    rtmr2: allowed(96),
-    rtmr3: optional(allowed(96)),
-    composeHash: optional(some(64)),
-    appId: optional(some(40)),
-    osImageHash: optional(some(64)),
-    mrConfigId: optional(some(96)),
-    mrOwner: optional(some(96)),
-    mrOwnerConfig: optional(some(96)),
-  }),
-  ({ rtmr3, composeHash, appId, mrConfigId }) =>
-    [rtmr3, composeHash, appId, mrConfigId].some((named) => named !== undefined),
-  'composeHash, appId, mrConfigId or rtmr3 to say what runs in the TD (rtmr3: any accepts all)',
+  namesWhatRuns,
+  (rule) =>
+    (rule.rtmr1 !== 'any' && rule.rtmr2 !== 'any') ||
+    onlyStated.every((member) => rule[member] === undefined || rule[member] === 'any'),
+  `lists in rtmr1 and rtmr2, without which ${onlyStated.join(', ')} prove nothing`,
 )
 
 const listing = (digits: readonly number[]): Decoder<Listing> =>

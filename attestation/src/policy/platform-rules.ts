@@ -22,9 +22,11 @@ export const platformRule: Rule = {
       ...(quote.platform.instanceId ? [quote.platform.instanceId] : []),
     ]
     const detail = names.join(', instance ')
-    return platforms
-      ? answer(passes(platforms, names), 'PLATFORM_NOT_ALLOWED', detail)
-      : open(`${detail}; the policy knows no single platforms`)
+    const stranger = `${detail}; the policy knows no single platforms`
+    if (!platforms) return open(stranger)
+    const answered = answer(passes(platforms, names), 'PLATFORM_NOT_ALLOWED', detail)
+    const unlisted = { rule: 'platform', detail: stranger }
+    return platforms.allow ? answered : { ...answered, notChecked: [unlisted] }
   },
 }
 

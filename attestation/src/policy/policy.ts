@@ -42,6 +42,7 @@ export type TdRule = {
   readonly rtmr3?: Allowed
   /** dstack: from an event log that replays to RTMR3, and from nowhere else. */
   readonly composeHash?: readonly string[]
+  /** Names no code by itself: a host with a key management service of its own may give out any id. */
   readonly appId?: readonly string[]
   readonly osImageHash?: readonly string[]
   readonly mrConfigId?: readonly string[]

@@ -2,18 +2,14 @@
 // HKDF-SHA256, AES-256-GCM. The recipient is an enclave; the sender needs no
 // identity, because only who knows the committed content key can seal it.
 
-import { type Bytes, own } from '@vorta/core'
+import { type Bytes, concat, own } from '@vorta/core'
 import { AEAD_AES_256_GCM, CipherSuite, KDF_HKDF_SHA256, KEM_DHKEM_X25519_HKDF_SHA256 } from 'hpke'
 import { refuse } from './codes.ts'
 
 const suite = new CipherSuite(KEM_DHKEM_X25519_HKDF_SHA256, KDF_HKDF_SHA256, AEAD_AES_256_GCM)
 
-/** Length of a public key and of an encapsulated secret (RFC 9180, 7.1). */
-export const publicKeyBytes = 32
-const tagBytes = 16
-
-/** Length of what `sealTo` makes of a message. */
-export const sealedBytes = (message: number): number => publicKeyBytes + message + tagBytes
+/** Length of an encapsulated secret (RFC 9180, 7.1). */
+const secretBytes = 32
 
 /** The private half; it lives in WebCrypto and cannot be read out. */
 export type Recipient = {
@@ -28,8 +24,8 @@ export async function createRecipient(): Promise<Recipient> {
   return {
     publicKey: own(await suite.SerializePublicKey(publicKey)),
     open: async (info, sealed) => {
-      const secret = own(sealed.subarray(0, publicKeyBytes))
-      const ciphertext = own(sealed.subarray(publicKeyBytes))
+      const secret = own(sealed.subarray(0, secretBytes))
+      const ciphertext = own(sealed.subarray(secretBytes))
       try {
         return own(await suite.Open({ privateKey, publicKey }, secret, ciphertext, { info }))
       } catch (cause) {
@@ -48,10 +44,7 @@ export async function sealTo(
   try {
     const key = await suite.DeserializePublicKey(own(publicKey))
     const { encapsulatedSecret, ciphertext } = await suite.Seal(key, message, { info })
-    const out = new Uint8Array(encapsulatedSecret.length + ciphertext.length)
-    out.set(encapsulatedSecret)
-    out.set(ciphertext, encapsulatedSecret.length)
-    return out
+    return concat(encapsulatedSecret, ciphertext)
   } catch (cause) {
     // A key of the wrong length, or a point of small order (RFC 9180, 7.1.4).
     throw refuse('SEALING_KEY_MISSING', `sealing key: cannot be used (${nameOf(cause)})`)

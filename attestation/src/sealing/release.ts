@@ -18,7 +18,6 @@ import {
 import {
   base64,
   type Decoded,
-  type Decoder,
   decode,
   integer,
   object,
@@ -35,6 +34,7 @@ export const releasePurpose = 'vorta.org/key-release/v1'
 /** Genuine ones have about 650 bytes. */
 export const maxReleaseBytes = 2048
 
+// HPKE: encapsulated secret, ciphertext, tag.
 const sealedKeyBytes = 32 + contentKeyBytes + 16
 
 const terms = {
@@ -62,8 +62,6 @@ const release = object({
 export type KeyRelease = Decoded<typeof release>
 export type ReleaseTerms = Omit<KeyRelease, 'sealed'>
 
-const releaseDecoder: Decoder<KeyRelease> = release
-
 const infoOf = ({ purpose, job, spec, enclave, evidence, maxUses, notAfter }: ReleaseTerms) =>
   canonicalBytes({ purpose, job, spec, enclave, evidence, maxUses, notAfter })
 
@@ -86,7 +84,7 @@ export async function makeRelease(
 export function readRelease(bytes: Uint8Array): KeyRelease {
   try {
     const json = parseCanonicalJson(bytes, { maxBytes: maxReleaseBytes, maxDepth: 1 })
-    return decode(releaseDecoder, json, (text) => refuse('RELEASE_FORMAT', `release: ${text}`))
+    return decode(release, json, (text) => refuse('RELEASE_FORMAT', `release: ${text}`))
   } catch (thrown) {
     const { code, message } = VortaError.from(thrown)
     throw code === 'RELEASE_FORMAT' ? thrown : refuse('RELEASE_FORMAT', `release: ${message}`)

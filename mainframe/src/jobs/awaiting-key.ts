@@ -54,7 +54,7 @@ export class AwaitingKey {
       } else if (!enclave || !session) {
         mutations.push(lose(worker, job, connectionEnded(worker)))
       } else {
-        const until = clock.now() + timeoutMs
+        const until = Math.min(clock.now() + timeoutMs, job.record.expiresAt)
         mutations.push(table.stage(job, awaitingKey(job.record, until, clock.now())))
         this.waiting.set(uid, { job, attempt, worker, session, enclave, shown: new Map() })
         wakeAt(uid, until)
