@@ -6,6 +6,7 @@ import { VerifierMemory, verifyQuote } from '@vorta/attestation'
 import { parseQuote } from '@vorta/attestation/quote'
 import { type Crypto, equal } from '@vorta/core'
 import { createNodeCrypto } from '@vorta/core/crypto-node'
+import { createThreadedCrypto } from '@vorta/core/crypto-threads'
 import { type Subject, subjects } from './attestation-subjects.ts'
 import { opensslVerifies } from './openssl.ts'
 import { libraryVerify } from './peers/dcap-qvl.ts'
@@ -19,8 +20,8 @@ const settleMs = 200
 /** A turn of OpenSSL takes four seconds. */
 const limitRounds = 3
 const processors = availableParallelism()
-/** With the thread pool: enough that it never waits for the event loop. */
-const inFlight = 16 * processors
+/** With threads: enough that none waits for the event loop. */
+const inFlight = 128 * processors
 
 export const attestation: Benchmark = {
   name: 'attestation',
@@ -68,26 +69,36 @@ function contendersFor(subject: Subject): readonly Contender[] {
   return [{ key: `${tee}_library`, run: libraryVerify(subject), at: 1 }, ...ours]
 }
 
+const onOneThread = { keeping: createNodeCrypto(), importing: createNodeCrypto({ maxKeys: 0 }) }
+const onThreads = {
+  keeping: createThreadedCrypto(),
+  importing: createThreadedCrypto({ maxKeys: 0 }),
+}
+// A quote begins with another key than the one before ended with: it imports all of its own.
+const coldOnThreads = createThreadedCrypto({ maxKeys: 1 })
+
 /** One verification as it is where so much is known already. */
-function verification(subject: Subject, level: Level, pool: boolean): () => Promise<unknown> {
+function verification(subject: Subject, level: Level, many: boolean): () => Promise<unknown> {
   const { quote, collateral, now, anchor } = subject
   const anchors = [anchor]
   const verify = (crypto: Crypto, memory: VerifierMemory) =>
     verifyQuote(crypto, quote, collateral, { anchors, now, memory })
-  // No key has been imported before either.
-  if (level === 'cold') return () => verify(createNodeCrypto({ pool }), new VerifierMemory())
-  const shared = createNodeCrypto({ pool })
+  const { keeping, importing } = many ? onThreads : onOneThread
+  if (level === 'cold') {
+    // No key has been imported before either.
+    return () => verify(many ? coldOnThreads : createNodeCrypto(), new VerifierMemory())
+  }
   if (level === 'known_key') {
     const memory = new VerifierMemory()
-    return () => verify(shared, memory)
+    return () => verify(keeping, memory)
   }
   const memory = new VerifierMemory({ collaterals: 8, certificates: 32, attestationKeys: 0 })
   const { x } = parseQuote(quote).attestationKey
   // A new attestation key has to be imported; that of the platform is there.
   const crypto: Crypto = {
-    ...shared,
+    ...keeping,
     verifyP256: (key, data, signature) =>
-      (equal(key.x, x) ? createNodeCrypto({ pool }) : shared).verifyP256(key, data, signature),
+      (equal(key.x, x) ? importing : keeping).verifyP256(key, data, signature),
   }
   return () => verify(crypto, memory)
 }

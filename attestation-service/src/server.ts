@@ -9,7 +9,7 @@ import { gate, observe } from '@vorta/api/server/calls'
 import { createPageTokens } from '@vorta/api/server/paging'
 import { keepFresh, openCollateralSources } from '@vorta/attestation/collateral-service/sources'
 import { systemClock, systemRandom } from '@vorta/core'
-import { pooledCrypto } from '@vorta/core/crypto-node'
+import { threadedCrypto } from '@vorta/core/crypto-threads'
 import { createLogger } from '@vorta/core/log'
 import { bearerOf, openTokenFile, sameToken } from '@vorta/core/server/bearer-token'
 import { loadTls, splitAddress } from '@vorta/core/server/listen'
@@ -45,7 +45,7 @@ export async function startAttestationService(config: ServiceConfig): Promise<At
     const given = bearerOf(authorization)
     return given && sameToken(given, token) ? 'admin' : undefined
   }
-  const base = { crypto: pooledCrypto, clock: systemClock, random: systemRandom }
+  const base = { crypto: threadedCrypto, clock: systemClock, random: systemRandom }
   const collateral = await openCollateralSources(
     config.collateral,
     join(dataFolder, 'collateral'),

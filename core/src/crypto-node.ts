@@ -1,4 +1,4 @@
-// The verifier's primitives on node:crypto.
+// The verifier's primitives on node:crypto, on the thread that calls.
 
 import { createPublicKey, hash, type KeyObject, verify } from 'node:crypto'
 import { type Bytes, own } from './bytes.ts'
@@ -6,28 +6,18 @@ import type { Crypto, P256PublicKey } from './crypto.ts'
 import { ecdsaDer } from './ecdsa-der.ts'
 
 export type NodeCryptoOptions = {
-  /**
-   * Verify P-256 signatures on Node's thread pool: the event loop stays free, and
-   * several at once take all cores. One alone takes a little longer. Default false.
-   */
-  readonly pool?: boolean
   /** How many imported keys to keep. */
   readonly maxKeys?: number
 }
 
-export function createNodeCrypto({ pool = false, maxKeys = 4096 }: NodeCryptoOptions = {}): Crypto {
-  const keyOf = keyCache(maxKeys)
+export function createNodeCrypto({ maxKeys = 4096 }: NodeCryptoOptions = {}): Crypto {
+  const verifyP256 = p256Verifier(maxKeys)
   return {
     sha256: digest('sha256'),
     sha384: digest('sha384'),
     sha512: digest('sha512'),
 
-    verifyP256: async (key, data, signature) => {
-      const imported = key.x.length === 32 && key.y.length === 32 ? keyOf(key) : undefined
-      if (!imported || signature.length !== 64) return false
-      const der = ecdsaDer(signature)
-      return pool ? verifyAside(imported, data, der) : verify('sha256', data, imported, der)
-    },
+    verifyP256: async (key, data, signature) => verifyP256(key, data, signature),
 
     verifyEd25519: async (key, data, signature) => {
       if (key.length !== 32 || signature.length !== 64) return false
@@ -44,15 +34,22 @@ export function createNodeCrypto({ pool = false, maxKeys = 4096 }: NodeCryptoOpt
   }
 }
 
+type VerifyP256 = (key: P256PublicKey, data: Uint8Array, signature: Uint8Array) => boolean
+
+/** As Crypto.verifyP256, and at once. */
+export function p256Verifier(maxKeys: number): VerifyP256 {
+  const keyOf = keyCache(maxKeys)
+  return (key, data, signature) => {
+    const imported = key.x.length === 32 && key.y.length === 32 ? keyOf(key) : undefined
+    if (!imported || signature.length !== 64) return false
+    return verify('sha256', data, imported, ecdsaDer(signature))
+  }
+}
+
 const digest =
   (algorithm: string) =>
   (data: Uint8Array): Bytes =>
     own(hash(algorithm, data, 'buffer'))
-
-const verifyAside = (key: KeyObject, data: Uint8Array, der: Uint8Array): Promise<boolean> =>
-  new Promise((resolve) => {
-    verify('sha256', data, key, der, (error, isGood) => resolve(!error && isGood))
-  })
 
 const base64url = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url')
 
@@ -82,8 +79,4 @@ function keyCache(max: number): (key: P256PublicKey) => KeyObject | undefined {
   }
 }
 
-/** On the thread that calls. */
 export const nodeCrypto: Crypto = createNodeCrypto()
-
-/** On the thread pool: for servers, where others are waiting too. */
-export const pooledCrypto: Crypto = createNodeCrypto({ pool: true })

@@ -6,11 +6,12 @@ import { createSign, generateKeyPairSync, sign } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { P256PublicKey } from './crypto.ts'
-import { createNodeCrypto, nodeCrypto, pooledCrypto } from './crypto-node.ts'
+import { createNodeCrypto, nodeCrypto } from './crypto-node.ts'
+import { createThreadedCrypto, threadedCrypto } from './crypto-threads.ts'
 import { webCrypto } from './crypto-web.ts'
 import { ecdsaDer } from './ecdsa-der.ts'
 
-const cryptos = [nodeCrypto, pooledCrypto, webCrypto, createNodeCrypto({ maxKeys: 0 })]
+const cryptos = [nodeCrypto, threadedCrypto, webCrypto, createNodeCrypto({ maxKeys: 0 })]
 
 function newKey() {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -56,6 +57,26 @@ test('all refuse signatures and keys that are none, without an exception', async
     { x: new Uint8Array(), y: new Uint8Array() },
   ]
   for (const key of keys) assert.equal(await verdicts(key, data, signature), false)
+})
+
+test('gives each of many at once its own verdict, on threads that end with the process', async () => {
+  const crypto = createThreadedCrypto({ threads: 2, maxKeys: 1 })
+  const other = newKey().publicKey
+  const large = new Uint8Array(1 << 20)
+  const asked = Array.from({ length: 500 }, (_, i) => i)
+  const found = await Promise.all(
+    asked.map((i) =>
+      crypto.verifyP256(
+        i % 5 === 0 ? other : publicKey,
+        i % 7 === 0 ? large.subarray(i) : data,
+        i % 3 === 0 ? signature.map((byte) => byte ^ 1) : signature,
+      ),
+    ),
+  )
+  assert.deepEqual(
+    found,
+    asked.map((i) => i % 5 !== 0 && i % 7 !== 0 && i % 3 !== 0),
+  )
 })
 
 test('does not take one key for another whose coordinates run together', async () => {

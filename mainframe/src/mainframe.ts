@@ -21,7 +21,8 @@ import { createPageTokens } from '@vorta/api/server/paging'
 import { keepFresh } from '@vorta/attestation/collateral-service/sources'
 import { loadPolicy, measurementOfProgram, withMeasurement } from '@vorta/attestation-service'
 import { systemClock, systemRandom, type VortaError } from '@vorta/core'
-import { nodeCrypto, pooledCrypto } from '@vorta/core/crypto-node'
+import { nodeCrypto } from '@vorta/core/crypto-node'
+import { threadedCrypto } from '@vorta/core/crypto-threads'
 import { createLogger } from '@vorta/core/log'
 import { splitAddress } from '@vorta/core/server/listen'
 import { openPort } from '@vorta/core/server/port'
@@ -113,7 +114,7 @@ export async function startMainframe(
   const bus = new EventBus()
   const verifier = await openVerifier(config, policy, {
     dataFolder,
-    crypto: pooledCrypto,
+    crypto: threadedCrypto,
     clock,
     random: systemRandom,
     registry: metrics.registry,
@@ -146,7 +147,7 @@ export async function startMainframe(
     store,
     collateral,
     policy,
-    crypto: pooledCrypto,
+    crypto: threadedCrypto,
     clock,
     log,
     metrics,
@@ -214,7 +215,7 @@ export async function startMainframe(
         PolicyService,
         policyService({
           store,
-          crypto: pooledCrypto,
+          crypto: threadedCrypto,
           clock,
           metrics,
           policy,

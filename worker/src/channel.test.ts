@@ -1,6 +1,7 @@
 // The worker's end of RA-TLS against honest mainframes and false ones.
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -90,6 +91,26 @@ suite("a worker's channel", () => {
       measurement: toHex(measurement),
       ppid: toHex(platformId),
     })
+  })
+
+  test('outlives a mainframe that resets the connection while the enclave makes its quote', async () => {
+    mainframe = await startMainframe({})
+    const { endpoint } = mainframe
+    const signal = AbortSignal.timeout(5_000)
+    const dialled = await dial({ endpoint, ca: undefined, workerId: 'w1', joinToken, signal })
+    const opening = openMainframeChannel(dialled, {
+      workerId: 'w1',
+      vouch: async (spki, nonce) => {
+        dialled.socket.emit('error', new Error('reset')) // as the kernel tells of it
+        dialled.socket.destroy()
+        await once(dialled.socket, 'close')
+        return quoted(spki, 'host', nonce)
+      },
+      mainframe: undefined,
+      now: () => now,
+      signal,
+    })
+    await assert.rejects(opening, { code: 'RATLS_HANDSHAKE' })
   })
 
   test('tells why the mainframe refuses it', async () => {

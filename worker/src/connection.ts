@@ -103,12 +103,13 @@ export function keepConnected(options: ConnectionOptions): Connection {
 }
 
 /** Resolves when the session has ended, and ends it when nobody answers any more. */
-function lifeOf(session: ServerHttp2Session, socket: Duplex, log: Logger): Promise<void> {
+export function lifeOf(session: ServerHttp2Session, socket: Duplex, log: Logger): Promise<void> {
   return new Promise((resolve) => {
     let silent: NodeJS.Timeout | undefined
     const pinging = setInterval(() => {
       silent = setTimeout(() => socket.destroy(), pingTimeoutMs)
-      session.ping(() => clearTimeout(silent))
+      // The session is over where the mainframe said goodbye, and yet stays on the line.
+      if (!session.destroyed) session.ping(() => clearTimeout(silent))
     }, pingIntervalMs)
     session.on('error', (error) => log.warn({ reason: error.message }, 'connection error'))
     session.once('close', () => {

@@ -53,6 +53,8 @@ export function dial(options: DialOptions): Promise<Dialled> {
     url.protocol === 'https:' ? secureRequest(url, { ...common, ...ca }) : plainRequest(url, common)
   return new Promise((resolve, reject) => {
     request.once('upgrade', (response, socket, head) => {
+      // HTTP looks after it no more, and a reset must not end the process.
+      socket.on('error', () => socket.destroy())
       const nonce = fromHex(String(response.headers['vorta-nonce']))
       if (response.headers.upgrade !== upgradeProtocol || nonce?.length !== 32) {
         socket.destroy()

@@ -8,6 +8,7 @@ import { equal } from '@vorta/core'
 import { parseRaTlsCertificate } from './certificate.ts'
 import { openChannel } from './channel.ts'
 import { createRaTlsKey, issueCertificate, type RaTlsKey, type TlsIdentity } from './issue.ts'
+import { hearVerdict } from './verdict.ts'
 
 const signal = AbortSignal.timeout(10_000)
 const now = Date.now()
@@ -50,6 +51,13 @@ const both = ([a, b]: readonly [Duplex, Duplex]) =>
     openChannel(a, { ...client, role: 'client', signal }),
     openChannel(b, { ...server, role: 'server', signal }),
   ])
+
+/** Fails where the work never ends, which the runner would not tell. */
+const settled = (work: Promise<unknown>): Promise<unknown> => {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error('still waiting')), 2000)
+  return Promise.race([work, promise]).finally(() => clearTimeout(timer))
+}
 
 afterEach(() => {
   for (const stream of open.splice(0)) stream.destroy()
@@ -124,5 +132,31 @@ suite('a channel', () => {
     await assert.rejects(waiting, { code: 'RATLS_HANDSHAKE' })
     const late = openChannel(left, { ...server, role: 'server', signal: stop.signal })
     await assert.rejects(late, { code: 'RATLS_HANDSHAKE' })
+  })
+
+  for (const role of ['client', 'server'] as const) {
+    test(`gives up at once a stream that ended before, as a ${role}`, async () => {
+      const [gone, left] = await socketPair()
+      const ended = new Promise((resolve) => left.once('close', resolve))
+      gone.resetAndDestroy()
+      await ended
+      const patience = AbortSignal.timeout(1000)
+      const opening = openChannel(left, { ...client, role, signal: patience })
+      await assert.rejects(settled(opening), { code: 'RATLS_HANDSHAKE' })
+      assert.equal(patience.aborted, false)
+    })
+  }
+
+  test('hears no verdict on a connection that has ended, or from one who is silent', async () => {
+    const [a, b] = await both(await socketPair())
+    const stop = new AbortController()
+    const hearing = hearVerdict(a.socket, stop.signal)
+    stop.abort()
+    await assert.rejects(hearing, { code: 'UNAVAILABLE' })
+    await assert.rejects(settled(hearVerdict(a.socket, stop.signal)), { code: 'UNAVAILABLE' })
+    b.socket.destroy()
+    a.socket.destroy()
+    await once(a.socket, 'close')
+    await assert.rejects(settled(hearVerdict(a.socket, signal)), { code: 'UNAVAILABLE' })
   })
 })

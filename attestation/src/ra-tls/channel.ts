@@ -32,6 +32,8 @@ export async function openChannel(stream: Duplex, options: ChannelOptions): Prom
   stream.on('error', abort) // stays: whatever comes later ends the stream, not the process
   try {
     if (signal.aborted) throw failed('it was given up')
+    // Nothing would ever be heard of it again.
+    if (stream.destroyed) throw failed('the other side ended the connection')
     const socket = await handshake(stream, options)
     socket.on('error', abort)
     // This object is about the outer certificate; never make one from DER, see certificate.ts.

@@ -56,6 +56,8 @@ function firstLine(socket: TLSSocket, signal: AbortSignal): Promise<Uint8Array> 
   }
   socket.on('readable', read).once('close', lost)
   signal.addEventListener('abort', lost)
+  // Of what is over already no event tells.
+  if (socket.destroyed || signal.aborted) lost()
   return promise.finally(() => {
     socket.off('readable', read).off('close', lost)
     signal.removeEventListener('abort', lost)

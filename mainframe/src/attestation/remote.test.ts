@@ -2,7 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:http2'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { policyDigest } from '@vorta/attestation'
@@ -11,7 +14,13 @@ import { accepting, measurement, testEnclave } from '@vorta/attestation-service/
 import { openServer, type TestServer } from '@vorta/attestation-service/testkit/server'
 import { type Json, systemClock, toHex } from '@vorta/core'
 import { nodeCrypto } from '@vorta/core/crypto-node'
-import { type AttestationClient, connectTo, readKeySet, remoteAppraiser } from './remote.ts'
+import {
+  type AttestationClient,
+  connectTo,
+  forwarded,
+  readKeySet,
+  remoteAppraiser,
+} from './remote.ts'
 
 const digest = policyDigest(nodeCrypto, accepting)
 const enclave = testEnclave(Date.now())
@@ -44,6 +53,30 @@ suite('an attestation service elsewhere', () => {
       { client: calls, keys, policy: 'default', policyDigest: digest, simulated: true, ...options },
       { crypto: nodeCrypto, clock: systemClock },
     )
+
+  test('is given a time to answer, whatever it is asked', async () => {
+    const silent = createServer().on('stream', (stream, headers) => {
+      asked.push([String(headers[':path']).split('/').at(-1), headers['grpc-timeout']])
+      stream.on('error', () => {}).close()
+    })
+    const asked: unknown[] = []
+    await once(silent.listen(0, '127.0.0.1'), 'listening')
+    const { port } = silent.address() as AddressInfo
+    const calls = Object.entries(
+      forwarded(
+        connectTo({
+          endpoint: `http://127.0.0.1:${port}`,
+          tokenFile: join(server.folder, 'admin.token'),
+          jwksFile: '',
+          policy: 'default',
+        }),
+      ),
+    )
+    for (const [, call] of calls) await assert.rejects(async () => call({} as never, {} as never))
+    silent.close()
+    assert.equal(asked.length, 5)
+    for (const [method, timeout] of asked) assert.equal(timeout, '30000m', String(method))
+  })
 
   test('is believed in what it signs about this evidence', async () => {
     const { nonce, evidence } = fresh()

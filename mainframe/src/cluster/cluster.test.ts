@@ -403,4 +403,23 @@ suite('the cluster', () => {
     member.hangUp()
     await ended
   })
+
+  test('makes room for a worker by forgetting names that were only ever turned away', async () => {
+    const known = Array.from({ length: 9_999 }, (_, index) => `w${index}`)
+    const records = known.map((id) => ({ id, createdAt: 0, succeeded: 0, failed: 0 }))
+    const full = open({ workers: async () => records })
+    await full.load()
+    full.turnAway('w0', fail('UNAVAILABLE', 'a worker of old'))
+    full.turnAway('made-up-1', fail('UNAVAILABLE', 'no enclave'))
+    full.turnAway('made-up-2', fail('UNAVAILABLE', 'no enclave'))
+    assert.deepEqual([full.get('made-up-1'), full.get('made-up-2')?.id], [undefined, 'made-up-2'])
+    const { socket, hangUp } = await serveWorker(honest().impl)
+    const ended = full.join('w-new', socket, peer)
+    feed.push()
+    await until('it is ready', () => full.get('w-new')?.state === 'READY')
+    assert.equal(full.all().length, 10_000)
+    assert.ok(full.get('w0'))
+    hangUp()
+    await ended
+  })
 })

@@ -55,6 +55,8 @@ export class Cluster {
   /** Called when a worker may have become able to take work. */
   onCapacity: (worker: ClusterWorker) => void = () => {}
   private readonly members = new Map<string, ClusterWorker>()
+  /** Members that were turned away and no more, oldest first: anybody can make up their names. */
+  private readonly unproven = new Set<string>()
   private readonly deps: ClusterDeps
 
   constructor(deps: ClusterDeps) {
@@ -87,6 +89,7 @@ export class Cluster {
       socket.destroy()
       return
     }
+    this.unproven.delete(workerId)
     // The newest connection counts: an older one is dead and does not know it yet.
     worker.session?.close()
     worker.disconnect()
@@ -135,7 +138,8 @@ export class Cluster {
 
   /** Remembers why a worker that had the join token got no connection, for whoever misses it. */
   turnAway(workerId: string, thrown: unknown): void {
-    const worker = this.members.get(workerId) ?? this.enroll(workerId)
+    if (!this.members.has(workerId) && this.enroll(workerId)) this.unproven.add(workerId)
+    const worker = this.members.get(workerId)
     // Under the name of a worker that is connected anybody can fail.
     if (!worker || worker.session) return
     const { code, message } = VortaError.from(thrown)
@@ -157,7 +161,7 @@ export class Cluster {
   }
 
   private enroll(id: string): ClusterWorker | undefined {
-    if (this.members.size >= maxWorkers) return undefined
+    if (this.members.size >= maxWorkers && !this.makeRoom()) return undefined
     const worker = new ClusterWorker({
       id,
       createdAt: this.deps.clock.now(),
@@ -166,6 +170,13 @@ export class Cluster {
     })
     this.members.set(id, worker)
     return worker
+  }
+
+  private makeRoom(): boolean {
+    const [oldest] = this.unproven
+    if (oldest === undefined) return false
+    this.unproven.delete(oldest)
+    return this.members.delete(oldest)
   }
 
   private async attest(

@@ -216,6 +216,34 @@ suite('secret provisioning', () => {
     assert.deepEqual(await ask(gramine()), answer)
   })
 
+  test('counts no release for a client that is gone before it is known who that was', async () => {
+    const asked = Promise.withResolvers<void>()
+    const found = Promise.withResolvers<void>()
+    server.close()
+    server = await openProvisioning(configOf(), {
+      collateral: async () => {
+        asked.resolve()
+        await found.promise
+        return simulatedCollateral(now)
+      },
+      clock,
+      log: createLogger('test', 'silent'),
+      metrics,
+    })
+    const [host, port] = server.address.split(':')
+    const client = { host, port: Number(port), ca: own.cert, checkServerIdentity: () => undefined }
+    const socket = connect({ ...client, ...gramine() }).on('error', () => {})
+    socket.write(request)
+    await asked.promise
+    socket.destroy()
+    await once(socket, 'close')
+    // Another whole connection: by then the server has seen the end of this one.
+    await ask({})
+    found.resolve()
+    await until('it is counted', async () => (await counted('SECRET_REQUEST')) === 2)
+    assert.equal(await counted('OK'), 0)
+  })
+
   test('is not kept busy by one who says nothing, or no TLS', async () => {
     const [host, port] = server.address.split(':')
     const socket = connectTcp(Number(port), host)

@@ -21,7 +21,7 @@ import {
 } from '@vorta/attestation'
 import { type Clock, concat, fail, VortaError } from '@vorta/core'
 import { loadConfig } from '@vorta/core/config'
-import { pooledCrypto } from '@vorta/core/crypto-node'
+import { threadedCrypto } from '@vorta/core/crypto-threads'
 import type { Logger } from '@vorta/core/log'
 import { loadTls, splitAddress } from '@vorta/core/server/listen'
 import type { Metrics } from '../metrics.ts'
@@ -105,9 +105,11 @@ async function serve(
 ): Promise<void> {
   const { log, metrics } = deps
   const late = setTimeout(() => socket.destroy(), patienceMs)
+  socket.once('close', () => clearTimeout(late))
   const client = { from: socket.remoteAddress }
   try {
     const [quote] = await Promise.all([appraise(socket, policy, deps), readRequest(socket)])
+    if (socket.destroyed) throw fail('SECRET_REQUEST', 'the client did not wait for its secret')
     const measurement = measurementOf(quote)
     const secret = secrets.take(measurement)
     metrics.secretReleases.inc({ code: 'OK' })
@@ -120,8 +122,6 @@ async function serve(
     metrics.secretReleases.inc({ code })
     log.warn({ ...client, code, reason: message }, 'secret refused')
     socket.destroy()
-  } finally {
-    socket.once('close', () => clearTimeout(late))
   }
 }
 
@@ -137,7 +137,7 @@ async function appraise(
   }
   const now = clock.now()
   const options = { anchors, now, collateral }
-  const verified = await verifyRaTlsCertificate(pooledCrypto, certificate, options)
+  const verified = await verifyRaTlsCertificate(threadedCrypto, certificate, options)
   requireEnclaveKey(verified)
   requireAccepted(policy, verified.quote, now, verified.dstack)
   return verified.quote

@@ -19,7 +19,7 @@ import type { TlsIdentity } from '@vorta/attestation/ra-tls/issue'
 import { type EnclaveIdentity, identityOf } from '@vorta/attestation/ra-tls/same-enclave'
 import { sayRefusal, sayWelcome } from '@vorta/attestation/ra-tls/verdict'
 import { type Clock, VortaError } from '@vorta/core'
-import { pooledCrypto } from '@vorta/core/crypto-node'
+import { threadedCrypto } from '@vorta/core/crypto-threads'
 import type { Logger } from '@vorta/core/log'
 import type { Metrics } from '../metrics.ts'
 
@@ -69,7 +69,7 @@ export async function openWorkerChannel(
     })
     socket = channel.socket
     const options = { anchors, now: clock.now(), memory, collateral, nonce }
-    const { quote, dstack } = await verifyRaTlsCertificate(pooledCrypto, channel.peer, options)
+    const { quote, dstack } = await verifyRaTlsCertificate(threadedCrypto, channel.peer, options)
     requireAccepted(policy, quote, clock.now(), dstack)
     await sayWelcome(socket)
     return { socket, peer: identityOf(quote) }
