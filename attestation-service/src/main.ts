@@ -1,8 +1,6 @@
 // The command `vorta-attestation`.
 
-import { parseArgs } from 'node:util'
-import { loadConfig } from '@vorta/core/config'
-import { exit, readListen, runProgram, serve } from '@vorta/core/server/program'
+import { runServer } from '@vorta/core/server/program'
 import { serviceConfig } from './config.ts'
 import { startAttestationService } from './server.ts'
 import { version } from './version.ts'
@@ -21,34 +19,10 @@ Made at the first start: <dataFolder>/admin.token, for callers, and <dataFolder>
 which signs results. Its public part is at /.well-known/jwks.json.
 `
 
-async function main(argv: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...argv],
-    options: {
-      config: { type: 'string' },
-      listen: { type: 'string' },
-      'data-folder': { type: 'string' },
-      help: { type: 'boolean' },
-      version: { type: 'boolean' },
-    },
-  })
-  if (values.help || values.version) {
-    process.stdout.write(values.help ? help : `vorta-attestation ${version}\n`)
-    return
-  }
-  if (!values.config) {
-    process.stderr.write(help)
-    process.exitCode = exit.usage
-    return
-  }
-  const config = loadConfig(values.config, serviceConfig)
-  serve(
-    await startAttestationService({
-      ...config,
-      ...(values.listen === undefined ? {} : { listen: readListen(values.listen) }),
-      ...(values['data-folder'] ? { dataFolder: values['data-folder'] } : {}),
-    }),
-  )
-}
-
-runProgram(main)
+runServer({
+  name: 'vorta-attestation',
+  version,
+  help,
+  config: serviceConfig,
+  start: startAttestationService,
+})

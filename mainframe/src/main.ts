@@ -1,8 +1,6 @@
 // The command `vorta-mainframe`.
 
-import { parseArgs } from 'node:util'
-import { loadConfig } from '@vorta/core/config'
-import { exit, readListen, report, runProgram, serve } from '@vorta/core/server/program'
+import { die, runServer } from '@vorta/core/server/program'
 import { mainframeConfig } from './config.ts'
 import { startMainframe } from './mainframe.ts'
 import { version } from './version.ts'
@@ -20,37 +18,10 @@ options:
 The administrator's token is made at the first start: <dataFolder>/admin.token
 `
 
-async function main(argv: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...argv],
-    options: {
-      config: { type: 'string' },
-      listen: { type: 'string' },
-      'data-folder': { type: 'string' },
-      help: { type: 'boolean' },
-      version: { type: 'boolean' },
-    },
-  })
-  if (values.help || values.version) {
-    process.stdout.write(values.help ? help : `vorta-mainframe ${version}\n`)
-    return
-  }
-  if (!values.config) {
-    process.stderr.write(help)
-    process.exitCode = exit.usage
-    return
-  }
-  const file = loadConfig(values.config, mainframeConfig)
-  const config = {
-    ...file,
-    ...(values.listen === undefined ? {} : { listen: readListen(values.listen) }),
-    ...(values['data-folder'] ? { dataFolder: values['data-folder'] } : {}),
-  }
-  const mainframe = await startMainframe(config, (error) => {
-    report(error)
-    process.exit(exit.failed)
-  })
-  serve(mainframe)
-}
-
-runProgram(main)
+runServer({
+  name: 'vorta-mainframe',
+  version,
+  help,
+  config: mainframeConfig,
+  start: (config) => startMainframe(config, die),
+})
