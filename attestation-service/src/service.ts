@@ -107,13 +107,16 @@ export function createAppraisalService(
     return { appraisal, ear, evidence, ...(spki && { spki }) }
   }
 
+  function requireRoom(): void {
+    if (underWay < options.mostUnderWay) return
+    metrics.overloaded.inc()
+    throw fail('OVERLOADED', `${underWay} appraisals are under way, which is the limit`, {
+      meta: { retry: true },
+    })
+  }
+
   async function appraise(request: AppraisalRequest): Promise<AppraisalResult> {
-    if (underWay >= options.mostUnderWay) {
-      metrics.overloaded.inc()
-      throw fail('OVERLOADED', `${underWay} appraisals are under way, which is the limit`, {
-        meta: { retry: true },
-      })
-    }
+    requireRoom()
     const stop = metrics.appraisalSeconds.startTimer()
     underWay++
     try {
@@ -153,6 +156,7 @@ export function createAppraisalService(
     answer: async (request) => {
       // First what does not cost the caller the challenge.
       policies.get(request.policy)
+      requireRoom()
       const { nonce } = request
       if (nonce !== undefined) counted('used', () => challenges.take(nonce))
       return appraise(request)

@@ -4,10 +4,11 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { createServer } from 'node:http2'
+import { createServer, type ServerHttp2Session } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
+import { Code } from '@connectrpc/connect'
 import { policyDigest } from '@vorta/attestation'
 import { signEar } from '@vorta/attestation/ear-jwt'
 import { accepting, measurement, testEnclave } from '@vorta/attestation-service/testkit/enclave'
@@ -55,13 +56,17 @@ suite('an attestation service elsewhere', () => {
     )
 
   test('is given a time to answer, whatever it is asked', async () => {
-    const silent = createServer().on('stream', (stream, headers) => {
-      asked.push([String(headers[':path']).split('/').at(-1), headers['grpc-timeout']])
-      stream.on('error', () => {}).close()
-    })
-    const asked: unknown[] = []
-    await once(silent.listen(0, '127.0.0.1'), 'listening')
-    const { port } = silent.address() as AddressInfo
+    const asked: (readonly [path: unknown, timeout: unknown])[] = []
+    const sessions: ServerHttp2Session[] = []
+    const refusal = { 'content-type': 'application/grpc', 'grpc-status': '12' }
+    const stub = createServer()
+      .on('session', (session) => sessions.push(session))
+      .on('stream', (stream, headers) => {
+        asked.push([headers[':path'], headers['grpc-timeout']])
+        stream.respond(refusal, { endStream: true })
+      })
+    await once(stub.listen(0, '127.0.0.1'), 'listening')
+    const { port } = stub.address() as AddressInfo
     const calls = Object.entries(
       forwarded(
         connectTo({
@@ -72,10 +77,13 @@ suite('an attestation service elsewhere', () => {
         }),
       ),
     )
-    for (const [, call] of calls) await assert.rejects(async () => call({} as never, {} as never))
-    silent.close()
+    for (const [, call] of calls) {
+      await assert.rejects(async () => call({} as never, {} as never), { code: Code.Unimplemented })
+    }
+    for (const session of sessions) session.destroy()
+    stub.close()
     assert.equal(asked.length, 5)
-    for (const [method, timeout] of asked) assert.equal(timeout, '30000m', String(method))
+    for (const [path, timeout] of asked) assert.equal(timeout, '30000m', String(path))
   })
 
   test('is believed in what it signs about this evidence', async () => {

@@ -50,7 +50,7 @@ export function remoteAppraiser(options: RemoteOptions, { crypto, clock }: Remot
       const sha256 = toHex(crypto.sha256(bytes))
       const ownNonce = fromHex(nonce ?? '') ?? new Uint8Array()
       const { appraisal, ear } = await client
-        .appraiseEvidence({ evidence: bytes, ownNonce, policy }, { timeoutMs })
+        .appraiseEvidence({ evidence: bytes, ownNonce, policy })
         .catch((thrown) => {
           throw fromConnectError(thrown)
         })
@@ -94,6 +94,7 @@ export function connectTo({ endpoint, tokenFile, caFile }: RemoteServiceConfig):
   if (token === undefined) throw unreadable('tokenFile', tokenFile)
   const transport = createGrpcTransport({
     baseUrl: endpoint,
+    defaultTimeoutMs: timeoutMs,
     ...(caFile !== undefined && { nodeOptions: { ca: readFile('caFile', caFile) } }),
     interceptors: [
       (next) => (request) => {
@@ -133,7 +134,7 @@ const unreadable = (field: string, path: string, cause?: unknown) =>
 /** Hands calls on: whoever asks this mainframe needs no second address. */
 export const forwarded = (client: AttestationClient): AppraisalMethods => ({
   createChallenge: (request) => client.createChallenge(request),
-  appraiseEvidence: (request) => client.appraiseEvidence(request, { timeoutMs }),
+  appraiseEvidence: (request) => client.appraiseEvidence(request),
   getAppraisal: (request) => client.getAppraisal(request),
   listAppraisals: (request) => client.listAppraisals(request),
   listAppraisalPolicies: (request) => client.listAppraisalPolicies(request),

@@ -208,7 +208,7 @@ export class Cluster {
     if (!isSameEnclave(session.peer, evidence)) {
       const other = 'RATLS_OTHER_ENCLAVE'
       metrics.raTlsRefused.inc({ code: other })
-      const text = `the connection was opened by ${session.peer.measurement} on ${session.peer.ppid}`
+      const text = `evidence: expected ${session.peer.measurement} on the processor that opened the connection, got another`
       worker.refusal = { code: other, message: text, time: clock.now() }
       await this.refuse(worker, session, other, text)
       return
@@ -272,11 +272,13 @@ export class Cluster {
       metrics.workerRunning.set({ worker: worker.id }, usage.running)
       metrics.workerCpu.set({ worker: worker.id }, usage.cpu)
     }
-    if (worker.heartbeats++ % heartbeatsPerLatency === 0) void this.updateLatency(worker, session)
+    const measures = worker.heartbeats++ % heartbeatsPerLatency === 0
+    if (measures && !worker.measuring) void this.updateLatency(worker, session)
     this.onCapacity(worker)
   }
 
   private async updateLatency(worker: ClusterWorker, session: WorkerSession): Promise<void> {
+    worker.measuring = true
     try {
       const measured = await session.measureLatency()
       // Exponential smoothing; a quarter of each new value follows real change within seconds.
@@ -285,6 +287,8 @@ export class Cluster {
       this.deps.metrics.workerLatency.set({ worker: worker.id }, worker.latencyMs / 1000)
     } catch {
       // The connection ended meanwhile; `closed` deals with that.
+    } finally {
+      worker.measuring = false
     }
   }
 }

@@ -41,6 +41,8 @@ export class ClusterWorker {
   enclaveReady = false
   draining = false
   latencyMs = 0
+  /** Whether a round trip is under way. */
+  measuring = false
   heartbeatAt = 0
   heartbeats = 0
   /** When its enclave was last challenged. */
