@@ -6,7 +6,6 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { QuoteProvider } from '@vorta/attestation'
 import { measureProgram } from '@vorta/attestation/measurement/files'
-import { connectDstack, openDstackProvider } from '@vorta/attestation/providers/dstack'
 import { openGramineProvider } from '@vorta/attestation/providers/gramine'
 import { simulatedQuoteProvider } from '@vorta/attestation/providers/simulated'
 import { type Clock, fail, own, toHex, utf8 } from '@vorta/core'
@@ -23,6 +22,9 @@ export type Self = {
 
 export type ServerTls = { readonly cert: string | Buffer; readonly key: string | Buffer }
 
+// The SDK takes 20 MB and 50 ms: only who runs in dstack loads it.
+const loadDstack = () => import('@vorta/attestation/providers/dstack')
+
 /** Throws QUOTE_UNAVAILABLE, CONFIG_INVALID. */
 export async function openSelf(
   config: Pick<MainframeConfig, 'attestation' | 'tls' | 'listen' | 'insecure'>,
@@ -34,7 +36,9 @@ export async function openSelf(
   }
   const provider = await openOwnProvider(config.attestation.self, clock)
   const tls =
-    tlsName === undefined ? loadTls(config) : await connectDstack(endpoint).tlsKey(tlsName)
+    tlsName === undefined
+      ? loadTls(config)
+      : await (await loadDstack()).connectDstack(endpoint).tlsKey(tlsName)
   return { provider, tls }
 }
 
@@ -46,7 +50,7 @@ async function openOwnProvider(
     case 'none':
       return undefined
     case 'dstack':
-      return openDstackProvider(endpoint)
+      return (await loadDstack()).openDstackProvider(endpoint)
     case 'gramine':
       return openGramineProvider()
     case 'simulated':

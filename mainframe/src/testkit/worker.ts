@@ -75,7 +75,9 @@ export async function joinMainframe(
   const nonce = fromHex(String(headers['vorta-nonce'])) ?? new Uint8Array()
   const channel = await openWorkerEnd(socket, nonce, enclave)
   const server = serverOf(impl)
-  performServerHandshake(channel).on('stream', (...stream) => server.emit('stream', ...stream))
+  performServerHandshake(channel)
+    .on('stream', (...stream) => server.emit('stream', ...stream))
+    .on('error', () => {}) // a reset is an end as well
   return { closed: closedOf(channel) }
 }
 
