@@ -34,7 +34,10 @@ export function createThreadedCrypto({
   function freest(): Thread {
     const [first] = team.toSorted((a, b) => a.load - b.load)
     if (first && (first.load === 0 || team.length === threads)) return first
-    const thread = new Thread({ maxKeys }, send, () => team.splice(team.indexOf(thread), 1))
+    const thread = new Thread({ maxKeys }, send, () => {
+      team.splice(team.indexOf(thread), 1)
+      send() // what waited for room on it
+    })
     team.push(thread)
     return thread
   }
