@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { createSign, generateKeyPairSync, sign } from 'node:crypto'
 import { test } from 'node:test'
+import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
 import type { P256PublicKey } from './crypto.ts'
 import { createNodeCrypto, nodeCrypto } from './crypto-node.ts'
@@ -77,6 +78,23 @@ test('gives each of many at once its own verdict, on threads that end with the p
     found,
     asked.map((i) => i % 5 !== 0 && i % 7 !== 0 && i % 3 !== 0),
   )
+})
+
+test('gives true verdicts though its threads are killed at work', async (t) => {
+  const { postMessage } = Worker.prototype
+  let messages = 0
+  t.mock.method(Worker.prototype, 'postMessage', function (this: Worker, ...sent: [unknown]) {
+    if (messages++ % 2 === 0) void this.terminate()
+    else postMessage.apply(this, sent)
+  })
+  const crypto = createThreadedCrypto({ threads: 1 })
+  const asked = Array.from({ length: 200 }, (_, i) => i % 3 !== 0)
+  const wrong = signature.map((byte) => byte ^ 1)
+  const found = await Promise.all(
+    asked.map((isGood) => crypto.verifyP256(publicKey, data, isGood ? signature : wrong)),
+  )
+  assert.deepEqual(found, asked)
+  assert.ok(messages > 3, 'a thread that died is followed by another')
 })
 
 test('does not take one key for another whose coordinates run together', async () => {
